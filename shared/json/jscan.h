@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jscan.h - strict, incremental JSON validation in constant memory.
+ *
+ * Accepts exactly the texts of RFC 8259 that are valid UTF-8, nest at most
+ * JSCAN_DEPTH_MAX deep and hold at most JSCAN_TOKENS_MAX values and keys. A
+ * lone surrogate escape is accepted, as the RFC does. Runs in front of jsmn,
+ * which accepts invalid texts and needs time quadratic in the depth. State
+ * machine without recursion: one bit of stack a level.
+ */
+#ifndef JSON_JSCAN_H
+#define JSON_JSCAN_H
+
+#include "shared/base/err.h"
+#include "shared/base/span.h"
+
+#define JSCAN_DEPTH_MAX  512
+#define JSCAN_TOKENS_MAX 1000000
+
+struct jscan {
+	size_t offset; /* bytes consumed so far */
+	uint32_t tokens; /* as jsmn counts: values and keys */
+	uint16_t depth;
+	uint8_t state;
+	uint8_t sub;
+	uint8_t lo, hi; /* range of the next UTF-8 byte */
+	bool is_key;
+	uint8_t stack[JSCAN_DEPTH_MAX / 8]; /* 1 = object, 0 = array */
+};
+
+void jscan_init(struct jscan *s);
+
+/* Feed the next piece, cut anywhere. GP_OK; GP_E_SYNTAX or GP_E_LIMIT with the
+ * byte offset named in *err. After a failure the scanner is spent. Linear,
+ * strings at memory speed where possible. */
+enum gp_code jscan_feed(struct jscan *s, struct span piece,
+	struct gp_error *err) GP_WUR;
+
+/* True once a complete value has been read (for a number: may still grow). */
+bool jscan_is_complete(const struct jscan *s);
+
+/* End of input: GP_OK if exactly one value was there. */
+enum gp_code jscan_end(struct jscan *s, struct gp_error *err) GP_WUR;
+
+/* All at once: the number of tokens in *tokens (may be NULL). */
+enum gp_code jscan_text(struct span text, uint32_t *tokens,
+	struct gp_error *err) GP_WUR;
+
+#endif
