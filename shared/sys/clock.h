@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.h - the two clocks. Everything that measures uses the monotonic one. */
+#ifndef SYS_CLOCK_H
+#define SYS_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC, shared by all processes of one boot. */
+int64_t clock_mono_us(void);
+int64_t clock_mono_ms(void);
+/* CLOCK_REALTIME since 1970. */
+int64_t clock_wall_us(void);
+
+#endif

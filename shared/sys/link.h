@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * link.h - what a child gets from the master and owes to it.
+ *
+ *   ready pipe  child writes one byte when it serves; none within
+ *               LINK_READY_MS is a failed start
+ *   dead pipe   the master holds the only write end: EOF there means the
+ *               master is gone, and the child leaves
+ *   heartbeat   the child's slot, at least every LINK_BEAT_MS; a worker silent
+ *               for LINK_STUCK_MS is killed
+ *   signals     TERM: drain within stop_timeout_s and exit 0; QUIT: exit now;
+ *               WINCH: drain within drain_timeout_s (an old generation)
+ *   exit code   LOG_EXIT_BARRED: do not start me again
+ */
+#ifndef SYS_LINK_H
+#define SYS_LINK_H
+
+#include "shared/sys/conf.h"
+#include "shared/sys/shm.h"
+
+#define LINK_READY_MS 30000
+#define LINK_BEAT_MS  1000
+#define LINK_STUCK_MS 30000
+
+#define LINK_LISTENERS_MAX 16
+
+struct link {
+	const struct conf *conf;
+	struct shm *shm;
+	int slot; /* own slot in shm */
+	int ready_fd, dead_fd;
+	int listeners[LINK_LISTENERS_MAX]; /* of the child's own port */
+	size_t nlisteners;
+};
+
+/* Entry points of the children: never return. Defined in worker/worker.c and
+ * admin/admin.c; named only in the master's table. */
+typedef void link_main_fn(const struct link *link);
+_Noreturn void worker_main(const struct link *link);
+_Noreturn void admin_main(const struct link *link);
+
+/* Write the ready byte and set the slot's state. */
+void link_ready(const struct link *link);
+/* Store the heartbeat. */
+void link_beat(const struct link *link, int64_t now_ms);
+
+static inline struct shm_slot *
+link_slot(const struct link *link)
+{
+	return &link->shm->slots[link->slot];
+}
+
+#endif
