@@ -8,7 +8,7 @@
  * Writers append at len, readers consume at head. Failure is sticky: a write
  * that would pass `max` sets `bad`, writes nothing, and so does every later
  * one, so a sequence of writes is checked once at its end. Running out of
- * memory ends the process (see buf_set_oom); a peer cannot cause it below max.
+ * memory ends the process; a peer cannot cause it below max.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -25,7 +25,8 @@ struct buf {
 	bool bad;
 };
 
-/* Nothing is allocated before the first write. max: bytes that may be held. */
+/* Nothing is allocated before the first write. max: readable bytes that may be
+ * held; the memory is at most twice that. */
 void buf_init(struct buf *b, size_t max);
 /* Free the memory; b may be used again after buf_init only. */
 void buf_fini(struct buf *b);

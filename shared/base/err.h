@@ -21,8 +21,8 @@ enum gp_code {
 struct gp_error {
 	enum gp_code code;
 	/* Complete sentence or clause, NUL-terminated, cut at the size. May
-	 * quote names that the peer chose (bytes below 0x20 replaced by '?'),
-	 * never values. */
+	 * quote names that the peer chose, never values. Always valid UTF-8
+	 * without bytes below 0x20 ('?' stands in their place). */
 	char text[GP_ERROR_TEXT_MAX];
 	/* Path of the offending request field, e.g. "messages[3].role"; "" if
 	 * none. */

@@ -6,6 +6,38 @@
 
 #include "shared/base/buf.h"
 
+/* Number of bytes that follow the lead byte c; 0 if c can lead no sequence of
+ * several bytes. The first of them must lie in *lo..*hi, the others in
+ * 0x80..0xbf. */
+static inline unsigned
+utf8_lead(uint8_t c, uint8_t *lo, uint8_t *hi)
+{
+	*lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	*hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
+/* Length of the sequence of several bytes at p (p < end); 0 if it is invalid
+ * or does not end before end. */
+static inline unsigned
+utf8_seq_len(const char *p, const char *end)
+{
+	uint8_t lo, hi;
+	const unsigned more = utf8_lead((uint8_t)*p, &lo, &hi);
+
+	if (more == 0 || (size_t)(end - p) <= more)
+		return 0;
+	if ((uint8_t)p[1] < lo || (uint8_t)p[1] > hi)
+		return 0;
+	for (unsigned i = 2; i <= more; i++) {
+		if (((uint8_t)p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return more + 1;
+}
+
 /* Length of the longest valid prefix; s.n if all of s is valid. Linear. */
 size_t utf8_valid_len(struct span s);
 
