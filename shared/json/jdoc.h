@@ -23,7 +23,8 @@ typedef uint32_t jref;
 
 enum jtype { J_NONE, J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ };
 
-struct jdoc_token; /* jsmn's token and the index behind its subtree */
+struct jdoc_token; /* jsmn's token; its parent link becomes the index behind
+		      its subtree */
 
 struct jdoc {
 	struct span text;
@@ -86,7 +87,8 @@ bool jdoc_bool(const struct jdoc *d, jref r, bool otherwise);
  * untouched, if r is not a number, not integral, or outside int64. Exact: no
  * floating point is involved. */
 bool jdoc_int(const struct jdoc *d, jref r, int64_t *out) GP_WUR;
-/* A number, for comparing with a range only (never for copying). */
+/* A number, for comparing with a range only (never for copying): the last bits
+ * may differ from strtod's, and what no double can hold becomes infinite. */
 bool jdoc_double(const struct jdoc *d, jref r, double *out) GP_WUR;
 
 /* Iteration over the elements of an array: `it` is the element. */

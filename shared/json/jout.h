@@ -7,7 +7,8 @@
  * JOUT_DEPTH_MAX; values copied whole (jout_raw) may nest deeper.
  *
  * Text is written so that it can stand inside an SSE `data:` line: U+0085,
- * U+2028 and U+2029 become escapes, since some clients split lines there.
+ * U+2028 and U+2029 become escapes, since some clients split lines there, and
+ * line ends between the tokens of a jout_raw value are left out.
  */
 #ifndef JSON_JOUT_H
 #define JSON_JOUT_H
@@ -22,6 +23,7 @@ struct jout {
 	uint32_t is_object; /* bit per level */
 	uint8_t depth;
 	bool after_key;
+	bool in_string;
 };
 
 void jout_init(struct jout *j, struct buf *out);

@@ -57,6 +57,9 @@ struct span jtext_unescape_dup(struct arena *a, struct jesc e);
 /* True if e means exactly the bytes of text (compares without allocating). */
 bool jesc_eq(struct jesc e, struct span text);
 
+/* Order of the meant bytes: below, equal to or above 0, as memcmp. */
+int jesc_cmp(struct jesc a, struct jesc b);
+
 /* True if e means nothing but blanks (or nothing). */
 bool jesc_is_blank(struct jesc e);
 
