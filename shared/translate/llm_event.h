@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * llm_event.h - an answer in no dialect: events between decoder and encoder.
+ *
+ *	answer := START ( block | USAGE | PING )* ( STOP | ERROR )
+ *	block  := OPEN ( DELTA | PING )* CLOSE
+ *
+ * The same for streamed and unstreamed answers: a body is a burst of events.
+ * At most one block is open; where an upstream interleaves, its decoder
+ * buffers. Text is never decoded: what stands between the quotes upstream is
+ * written between quotes downstream. Views live until the sink returns.
+ */
+#ifndef TRANSLATE_LLM_EVENT_H
+#define TRANSLATE_LLM_EVENT_H
+
+#include "shared/base/err.h"
+#include "shared/json/jtext.h"
+
+enum llm_kind {
+	LLM_START,
+	LLM_OPEN,
+	LLM_DELTA,
+	LLM_CLOSE,
+	LLM_USAGE,
+	LLM_PING,
+	LLM_STOP,
+	LLM_ERROR,
+};
+
+enum llm_block { LLM_TEXT, LLM_THINK, LLM_TOOL };
+
+enum llm_stop {
+	LLM_STOP_END,
+	LLM_STOP_TOOL,
+	LLM_STOP_LENGTH,
+	LLM_STOP_SEQUENCE,
+	LLM_STOP_REFUSAL,
+	LLM_STOP_CONTEXT, /* the context window is full */
+	LLM_STOP_PAUSE,
+	LLM_STOP_UNKNOWN,
+};
+
+/* Token counts as upstream reported them; -1 is "not said". */
+struct llm_usage {
+	int64_t input; /* without the cached parts below */
+	int64_t cache_read, cache_write;
+	int64_t output; /* reasoning included */
+	int64_t reasoning;
+	bool is_estimate; /* made up here, not reported */
+};
+
+#define LLM_USAGE_NONE ((struct llm_usage){ -1, -1, -1, -1, -1, false })
+
+struct llm_event {
+	enum llm_kind kind;
+	enum llm_block block; /* OPEN, DELTA, CLOSE */
+	struct jesc id; /* START: answer id; OPEN of a tool: call id */
+	struct jesc name; /* START: model; OPEN of a tool: its name */
+	struct jesc text; /* DELTA: text, or a piece of argument JSON */
+	struct jesc signature; /* CLOSE of thinking, may be empty */
+	enum llm_stop stop; /* STOP */
+	struct jesc stop_text; /* STOP: the stop sequence that matched */
+	struct llm_usage usage; /* USAGE: cumulative; said fields replace */
+	struct jraw error; /* ERROR: what upstream sent, none if it only broke
+	                      off; profile.h reads it */
+	const char *why; /* ERROR without content: a clause for people */
+};
+
+struct llm_sink {
+	enum gp_code (*put)(struct llm_sink *s, const struct llm_event *e,
+		struct gp_error *err);
+};
+
+static inline enum gp_code
+llm_put(struct llm_sink *s, const struct llm_event *e, struct gp_error *err)
+{
+	return s->put(s, e, err);
+}
+
+/* Add what `more` says to `to`: fields that are said replace. */
+void llm_usage_merge(struct llm_usage *to, const struct llm_usage *more);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * llm_filter.h - sinks that change an answer on its way, each one thing.
+ *
+ *	decoder -> guard -> reason -> single -> names -> stop -> join -> tap
+ *	        -> encoder
+ *
+ * xlate.c puts in only those that a request needs. A filter keeps the grammar
+ * of llm_event.h. State is in the request's arena; what is held back is
+ * bounded by LLM_HOLD_MAX bytes, past it GP_E_LIMIT.
+ */
+#ifndef TRANSLATE_LLM_FILTER_H
+#define TRANSLATE_LLM_FILTER_H
+
+#include "shared/translate/llm_event.h"
+#include "shared/translate/llm_req.h"
+
+#define LLM_HOLD_MAX (16u << 20)
+
+/*
+ * Reasoning. hide: thinking blocks do not pass. rescue: when the answer ends
+ * with no text and no call, the reasoning is delivered as a text block and
+ * notice `reasoning_as_text` is added. Both off: pass.
+ */
+struct llm_sink *llm_filter_reason(struct arena *a, struct notices *n,
+	bool hide, bool rescue, struct llm_sink *next);
+
+/* Only the first tool block passes; notice dropped:parallel_tool_call. With
+ * max_calls 0 none passes (tool choice "none") and TOOL becomes END. */
+struct llm_sink *llm_filter_calls(struct arena *a, struct notices *n,
+	unsigned max_calls, struct llm_sink *next);
+
+/* Tool names that were replaced for the upstream become the client's again. */
+struct llm_sink *llm_filter_names(struct arena *a, const struct llm_req *r,
+	struct llm_sink *next);
+
+/*
+ * Stop sequences, looked for in the decoded text of text blocks (each block by
+ * itself): the text is cut before the earliest match (ties: first in the
+ * list), then CLOSE, USAGE (as known) and STOP with LLM_STOP_SEQUENCE follow,
+ * everything later is swallowed, and *matched becomes true so that the
+ * upstream can be cancelled.
+ */
+struct llm_sink *llm_filter_stop(struct arena *a, const struct llm_req *r,
+	bool *matched, struct llm_sink *next);
+
+/* A high surrogate escape at the end of a DELTA waits for the next DELTA of
+ * its block, so that no client sees half a character; one without a partner
+ * becomes U+FFFD. */
+struct llm_sink *llm_filter_join(struct arena *a, struct llm_sink *next);
+
+#endif

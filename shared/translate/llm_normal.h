@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * llm_normal.h - bring a conversation into the order that upstreams demand.
+ *
+ * In this order (PROTOCOL rules for both dialects):
+ *  1. call ids cleaned; an id used again in a later turn gets a suffix _2,
+ *     _3, ..., its results too
+ *  2. neighbouring turns of one role merge; system turns stay where they are,
+ *     but for system turns between an assistant's calls and their results,
+ *     which move behind the results
+ *  3. results come first in their user turn, and every result of a call
+ *     stands in the user turn right behind it (moved there from later turns);
+ *     a missing one is made up (is_error), one for an unknown or already
+ *     answered call becomes text, two for one call in one turn are joined by
+ *     a line break
+ *  4. blank text parts go when the turn keeps another part; an assistant turn
+ *     left empty goes; a user turn left empty becomes "(empty)"
+ *  5. the first turn that is not system is a user's ("(continued)" is put in
+ *     front); no user turn at all: "Continue." is appended
+ *  6. text at the end of a trailing assistant turn loses trailing blanks
+ * Repairs are notices. Deterministic; turns that were already in order are
+ * not touched, so a growing conversation keeps its prefix. O(n log n).
+ */
+#ifndef TRANSLATE_LLM_NORMAL_H
+#define TRANSLATE_LLM_NORMAL_H
+
+#include "shared/translate/llm_req.h"
+
+void llm_normalise(struct llm_req *r);
+
+#endif
