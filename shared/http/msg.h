@@ -6,10 +6,11 @@
  *
  *	while ((step = http_msg_feed(m, in, &used, &err)) != HTTP_MORE) {
  *		consume `used` bytes of the input;
- *		HTTP_HEAD  the head is complete: m->method ... may be read
- *		HTTP_BODY  m->piece is the next part of the body, a view of `in`
+ *		HTTP_HEAD  the head is complete: see http_msg_head()
+ *		HTTP_BODY  http_msg_piece() is the next part of the body, a
+ *		           view of `in`
  *		HTTP_DONE  the message is over; http_msg_next() for another
- *		HTTP_FAIL  err says why, err.status is what to answer
+ *		HTTP_FAIL  err says why
  *	}
  *
  * Stricter than llhttp in requests: two or no Host with HTTP/1.1, obs-fold,
