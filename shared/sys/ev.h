@@ -13,7 +13,11 @@
 #include "shared/base/heap.h"
 #include "shared/base/list.h"
 
-enum { EV_READ = 1, EV_WRITE = 2, EV_HUP = 4 };
+enum {
+	EV_READ = 1,
+	EV_WRITE = 2,
+	EV_HUP = 4
+};
 
 struct ev;
 struct ev_io;
@@ -21,7 +25,9 @@ struct ev_timer;
 struct ev_defer;
 
 /* what: EV_READ | EV_WRITE as far as asked for; EV_HUP when the peer is gone
- * (reported even if nothing was asked for). */
+ * (reported even if nothing was asked for, and turn by turn until the object is
+ * stopped; reading or writing then tells why). Whoever asks for EV_HUP gets it
+ * for the peer's half-close (FIN) too. */
 typedef void ev_io_fn(struct ev_io *io, unsigned what);
 typedef void ev_timer_fn(struct ev_timer *t);
 typedef void ev_defer_fn(struct ev_defer *d);
@@ -29,10 +35,10 @@ typedef void ev_defer_fn(struct ev_defer *d);
 struct ev_io {
 	struct ev *ev;
 	ev_io_fn *fn;
-	int fd; /* -1: not registered */
-	unsigned want; /* EV_READ | EV_WRITE */
+	int fd;            /* -1: not registered */
+	unsigned want;     /* EV_READ | EV_WRITE | EV_HUP */
 	bool is_exclusive; /* EPOLLEXCLUSIVE: shared listening sockets */
-	uint32_t serial; /* tells a stale event from a live one */
+	uint32_t serial;   /* tells a stale event from a live one */
 };
 
 struct ev_timer {

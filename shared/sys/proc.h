@@ -9,7 +9,9 @@
 
 #include "shared/base/err.h"
 
-/* Call once, first, from main: remembers where argv may be overwritten. */
+/* Call once, first, from main: takes the memory of the arguments and of the
+ * environment for the title. argv and environ then point at copies, and the
+ * originals, which /proc shows, are wiped. */
 void proc_title_init(int argc, char **argv);
 /* "glmproxy: worker 3" in ps. */
 void proc_title(const char *fmt, ...) GP_PRINTF(1, 2);
@@ -20,14 +22,15 @@ void proc_no_core(void);
 uint64_t proc_max_files(void);
 /* Give up root for user and group (names); does nothing when not root or user
  * is empty. Supplementary groups are dropped. */
-enum gp_code proc_drop(const char *user, const char *group,
-	struct gp_error *err) GP_WUR;
+enum gp_code proc_drop(
+	const char *user, const char *group, struct gp_error *err) GP_WUR;
 
 /* Cryptographic random bytes from the kernel; ends the process without. */
 void proc_random(void *out, size_t n);
 
 /* The signals that a process turned into flags. Handlers only set the flag;
- * signals stay blocked but for ev_turn's wait. */
+ * signals stay blocked but for ev_turn's wait. SIGPIPE is ignored from the
+ * first call on. */
 void proc_signals_watch(const int *signals, size_t n);
 /* True once per delivery (several may merge). */
 bool proc_signal_take(int signal);

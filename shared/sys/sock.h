@@ -35,8 +35,12 @@ int sock_connect(const struct sock_addr *to) GP_WUR;
 int sock_error(int fd);
 
 /* From text "127.0.0.1", "::1" and a port. False if it is not an address. */
-bool sock_addr_parse(struct sock_addr *a, struct span host,
-	uint16_t port) GP_WUR;
+bool sock_addr_parse(
+	struct sock_addr *a, struct span host, uint16_t port) GP_WUR;
+/* From the path of a Unix socket. False if it is empty or too long. */
+bool sock_addr_unix(struct sock_addr *a, struct span path) GP_WUR;
+/* True for Unix sockets and loopback addresses: no other host can reach it. */
+bool sock_addr_is_local(const struct sock_addr *a);
 void sock_addr_set_port(struct sock_addr *a, uint16_t port);
 uint16_t sock_addr_port(const struct sock_addr *a);
 /* "1.2.3.4:5", "[::1]:5", "unix:/path"; always terminated. */
