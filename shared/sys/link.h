@@ -18,9 +18,9 @@
 #include "shared/sys/conf.h"
 #include "shared/sys/shm.h"
 
-#define LINK_READY_MS 30000
-#define LINK_BEAT_MS  1000
-#define LINK_STUCK_MS 30000
+#define LINK_READY_MS      30000
+#define LINK_BEAT_MS       1000
+#define LINK_STUCK_MS      30000
 
 #define LINK_LISTENERS_MAX 16
 

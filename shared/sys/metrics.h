@@ -37,8 +37,11 @@ metrics_get(const _Atomic uint64_t *m)
 }
 
 /* Add the counters of `from` to `to`; gauges too if with_gauges. */
-void metrics_sum(struct metrics *to, const struct metrics *from,
-	bool with_gauges);
+void metrics_sum(
+	struct metrics *to, const struct metrics *from, bool with_gauges);
+
+/* All figures to 0. */
+void metrics_clear(struct metrics *m);
 
 /* Prometheus text format, HELP and TYPE once a name. */
 void metrics_print(const struct metrics *m, struct buf *out);

@@ -24,14 +24,23 @@
 #define SHM_ADDRS     8
 #define SHM_PANIC_MAX 512
 
-enum shm_role { SHM_FREE, SHM_WORKER, SHM_ADMIN };
-enum shm_state { SHM_STARTING, SHM_READY, SHM_DRAINING };
+enum shm_role {
+	SHM_FREE,
+	SHM_WORKER,
+	SHM_ADMIN
+};
+
+enum shm_state {
+	SHM_STARTING,
+	SHM_READY,
+	SHM_DRAINING
+};
 
 struct shm_slot {
 	_Atomic int32_t pid; /* written by the master */
 	_Atomic uint32_t role;
 	_Atomic uint32_t generation;
-	_Atomic uint32_t state; /* written by the child, as all below */
+	_Atomic uint32_t state;       /* written by the child, as all below */
 	_Atomic int64_t heartbeat_ms; /* clock_mono_ms */
 	_Atomic uint32_t connections; /* for accept balance */
 	struct metrics metrics;
@@ -49,11 +58,12 @@ struct shm_host {
 
 struct shm {
 	uint64_t magic;
-	uint64_t layout; /* hash of sizes and of metrics.def */
+	uint64_t layout;             /* hash of sizes and of metrics.def */
 	_Atomic uint32_t generation; /* newest */
-	_Atomic uint32_t restarts; /* children that died unasked */
+	_Atomic uint32_t restarts;   /* children that died unasked */
 	_Atomic int64_t started_wall_us;
-	_Atomic uint32_t draining; /* 1: the service is stopping */
+	_Atomic uint32_t draining;    /* 1: the service is stopping */
+	_Atomic uint32_t retirements; /* twice their number; odd: under way */
 	struct shm_host hosts[SHM_HOSTS];
 	struct metrics retired __attribute__((aligned(128)));
 	struct shm_slot slots[SHM_SLOTS];
@@ -64,9 +74,13 @@ struct shm *shm_create(int *fd, struct gp_error *err) GP_WUR;
 /* Map what a previous program image left. NULL with *err when it is not ours
  * or its layout differs (then a fresh one is made and figures start anew). */
 struct shm *shm_attach(int fd, struct gp_error *err) GP_WUR;
+/* The same, read-only, for lookers-on. */
+const struct shm *shm_peek(int fd, struct gp_error *err) GP_WUR;
+void shm_detach(const struct shm *m);
 
 /* Master: claim a free slot for a child / give its figures to the retired
- * totals and free it. claim returns the index, or -1 when all are taken. */
+ * totals and free it. claim returns the index, or -1 when all are taken; the
+ * caller stores the pid after its fork. retire wipes the panic text too. */
 int shm_claim(struct shm *m, enum shm_role role, uint32_t generation) GP_WUR;
 void shm_retire(struct shm *m, int slot);
 
@@ -75,12 +89,11 @@ void shm_totals(const struct shm *m, struct metrics *out);
 
 /* Admin: names to be resolved are put here by the master before it forks
  * (index = position in the configuration's upstreams). Publish addresses: */
-void shm_host_set(struct shm_host *h, const struct sock_addr *addrs,
-	size_t n, int64_t now_ms);
+void shm_host_set(struct shm_host *h, const struct sock_addr *addrs, size_t n,
+	int64_t now_ms);
 /* Anyone: a consistent copy; returns the number of addresses (0: not yet
  * resolved). Never waits: after a few failed tries answers 0. */
-size_t shm_host_get(const struct shm_host *h,
-	struct sock_addr out[SHM_ADDRS]);
+size_t shm_host_get(const struct shm_host *h, struct sock_addr out[SHM_ADDRS]);
 
 /* Install check.h's hook so that last words land in the slot. */
 void shm_catch_panic(struct shm_slot *slot);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* shm.c - the shared memory of all processes. */
+#include "shared/sys/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/check.h"
+#include "shared/sys/clock.h"
+
+#define MAGIC 0x676c6d70726f7879u /* "glmproxy" */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+/* How often a reader looks again when a writer came between. */
+#define READ_TRIES 8
+
+/* --- the mapping ---------------------------------------------------------- */
+
+static uint64_t
+hash_add(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *const p = bytes;
+
+	/* FNV-1a: it only has to tell two builds apart. */
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t
+layout_hash(void)
+{
+	static const char *const words[] = {
+#define METRIC(field, kind, name, labels, help) #field " " #kind,
+#include "shared/sys/metrics.def"
+#undef METRIC
+	};
+	static const size_t sizes[] = { sizeof(struct shm),
+		sizeof(struct shm_slot), sizeof(struct shm_host),
+		sizeof(struct metrics), offsetof(struct shm, hosts),
+		offsetof(struct shm, retired), offsetof(struct shm, slots),
+		offsetof(struct shm_slot, metrics),
+		offsetof(struct shm_slot, panic),
+		offsetof(struct shm_host, addrs), SHM_SLOTS, SHM_HOSTS };
+	uint64_t h = hash_add(0xcbf29ce484222325u, sizes, sizeof(sizes));
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		h = hash_add(h, words[i], strlen(words[i]) + 1);
+	return h;
+}
+
+static void *
+map(int fd, int protection, struct gp_error *err)
+{
+	char reason[128];
+	void *const at =
+		mmap(NULL, sizeof(struct shm), protection, MAP_SHARED, fd, 0);
+
+	if (at != MAP_FAILED)
+		return at;
+	(void)gp_fail(err, GP_E_SYSTEM, "shared memory: mmap: %s",
+		strerror_r(errno, reason, sizeof(reason)));
+	return NULL;
+}
+
+struct shm *
+shm_create(int *fd, struct gp_error *err)
+{
+	char reason[128];
+	struct shm *m = NULL;
+
+	*fd = memfd_create("glmproxy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0 || ftruncate(*fd, (off_t)sizeof(*m)) != 0 ||
+		fcntl(*fd, F_ADD_SEALS, SEALS) != 0)
+		(void)gp_fail(err, GP_E_SYSTEM, "shared memory: %s",
+			strerror_r(errno, reason, sizeof(reason)));
+	else
+		m = map(*fd, PROT_READ | PROT_WRITE, err);
+	if (m == NULL) {
+		if (*fd >= 0)
+			(void)close(*fd);
+		*fd = -1;
+		return NULL;
+	}
+	m->magic = MAGIC;
+	m->layout = layout_hash();
+	atomic_store(&m->started_wall_us, clock_wall_us());
+	return m;
+}
+
+/* Without seals the file could be cut under our feet, which is a SIGBUS. */
+static bool
+is_ours(int fd)
+{
+	struct stat st;
+	const int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &st) == 0 &&
+		st.st_size == (off_t)sizeof(struct shm);
+}
+
+static void *
+attach(int fd, int protection, struct gp_error *err)
+{
+	struct shm *m;
+
+	if (!is_ours(fd)) {
+		(void)gp_fail(err, GP_E_SCHEMA,
+			"shared memory: another program's or another size");
+		return NULL;
+	}
+	m = map(fd, protection, err);
+	if (m == NULL)
+		return NULL;
+	if (m->magic == MAGIC && m->layout == layout_hash())
+		return m;
+	(void)munmap(m, sizeof(*m));
+	(void)gp_fail(err, GP_E_SCHEMA,
+		"shared memory: made by a version with another layout");
+	return NULL;
+}
+
+struct shm *
+shm_attach(int fd, struct gp_error *err)
+{
+	return attach(fd, PROT_READ | PROT_WRITE, err);
+}
+
+const struct shm *
+shm_peek(int fd, struct gp_error *err)
+{
+	return attach(fd, PROT_READ, err);
+}
+
+void
+shm_detach(const struct shm *m)
+{
+	/* munmap takes no pointer to const; it writes nothing there. */
+	(void)munmap((void *)(uintptr_t)m, sizeof(*m));
+}
+
+/* --- slots ---------------------------------------------------------------- */
+
+static void
+clear_slot(struct shm_slot *slot)
+{
+	metrics_clear(&slot->metrics);
+	memset(slot->panic, 0, sizeof(slot->panic));
+	atomic_store(&slot->pid, 0);
+	atomic_store(&slot->generation, 0);
+	atomic_store(&slot->state, SHM_STARTING);
+	atomic_store(&slot->heartbeat_ms, 0);
+	atomic_store(&slot->connections, 0);
+}
+
+int
+shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
+{
+	GP_ASSERT(role != SHM_FREE);
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		struct shm_slot *const slot = &m->slots[i];
+
+		if (atomic_load(&slot->role) != SHM_FREE)
+			continue;
+		clear_slot(slot);
+		/* A child that has not beaten yet is not stuck. */
+		atomic_store(&slot->heartbeat_ms, clock_mono_ms());
+		atomic_store(&slot->generation, generation);
+		atomic_store(&slot->role, role);
+		return i;
+	}
+	return -1;
+}
+
+void
+shm_retire(struct shm *m, int slot_index)
+{
+	struct shm_slot *slot;
+
+	GP_ASSERT(slot_index >= 0 && slot_index < SHM_SLOTS);
+	slot = &m->slots[slot_index];
+	if (atomic_load(&slot->role) == SHM_FREE)
+		return;
+	atomic_fetch_add(&m->retirements, 1); /* odd: under way */
+	metrics_sum(&m->retired, &slot->metrics, false);
+	clear_slot(slot);
+	atomic_store(&slot->role, SHM_FREE);
+	atomic_fetch_add(&m->retirements, 1);
+}
+
+void
+shm_totals(const struct shm *m, struct metrics *out)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		const uint32_t before = atomic_load(&m->retirements);
+
+		metrics_clear(out);
+		metrics_sum(out, &m->retired, false);
+		for (size_t s = 0; s < SHM_SLOTS; s++)
+			if (atomic_load(&m->slots[s].role) != SHM_FREE)
+				metrics_sum(out, &m->slots[s].metrics, true);
+		if (before % 2 == 0 && before == atomic_load(&m->retirements))
+			return;
+	}
+}
+
+/* --- addresses ------------------------------------------------------------ */
+
+/* Addresses move as words, each an atomic of its own: a reader that comes too
+ * early sees a mixture, notices by the version and looks again. Stores release
+ * and loads acquire so that the words stay between the two looks. */
+typedef uint64_t word __attribute__((may_alias));
+
+#define ADDRS_BYTES (sizeof(struct sock_addr) * SHM_ADDRS)
+#define ADDRS_WORDS (ADDRS_BYTES / sizeof(word))
+
+_Static_assert(
+	ADDRS_BYTES % sizeof(word) == 0, "addresses are copied as whole words");
+
+static void
+store_addrs(struct sock_addr *to, const struct sock_addr *from)
+{
+	word *const t = (word *)(void *)to;
+	const word *const f = (const word *)(const void *)from;
+
+	for (size_t i = 0; i < ADDRS_WORDS; i++)
+		__atomic_store_n(&t[i], f[i], __ATOMIC_RELEASE);
+}
+
+static void
+load_addrs(struct sock_addr *to, const struct sock_addr *from)
+{
+	word *const t = (word *)(void *)to;
+	const word *const f = (const word *)(const void *)from;
+
+	for (size_t i = 0; i < ADDRS_WORDS; i++)
+		t[i] = __atomic_load_n(&f[i], __ATOMIC_ACQUIRE);
+}
+
+void
+shm_host_set(struct shm_host *h, const struct sock_addr *addrs, size_t n,
+	int64_t now_ms)
+{
+	struct sock_addr all[SHM_ADDRS] = { 0 };
+	/* Odd already when an earlier writer died half-way. */
+	const uint32_t odd = atomic_load(&h->version) | 1;
+
+	n = MIN(n, SHM_ADDRS);
+	for (size_t i = 0; i < n; i++)
+		all[i] = addrs[i];
+	atomic_store(&h->version, odd);
+	atomic_store(&h->count, (uint32_t)n);
+	store_addrs(h->addrs, all);
+	atomic_store(&h->resolved_ms, now_ms);
+	atomic_store(&h->version, odd + 1);
+}
+
+/* What another process wrote must not lead a reader astray. */
+static bool
+are_sane(const struct sock_addr *addrs, uint32_t n)
+{
+	if (n > SHM_ADDRS)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (addrs[i].len > sizeof(addrs[i].ss))
+			return false;
+	return true;
+}
+
+size_t
+shm_host_get(const struct shm_host *h, struct sock_addr out[SHM_ADDRS])
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		const uint32_t before = atomic_load(&h->version);
+		const uint32_t n = atomic_load(&h->count);
+
+		load_addrs(out, h->addrs);
+		if (before % 2 != 0 || before != atomic_load(&h->version))
+			continue;
+		return are_sane(out, n) ? n : 0;
+	}
+	return 0;
+}
+
+/* --- last words ----------------------------------------------------------- */
+
+static struct shm_slot *panic_slot;
+
+static void
+keep_words(const char *words)
+{
+	(void)snprintf(
+		panic_slot->panic, sizeof(panic_slot->panic), "%s", words);
+}
+
+void
+shm_catch_panic(struct shm_slot *slot)
+{
+	panic_slot = slot;
+	check_set_hook(keep_words);
+}
