@@ -23,6 +23,7 @@
 #define LINK_STUCK_MS      30000
 
 #define LINK_LISTENERS_MAX 16
+#define LINK_HOSTS_MAX     3
 
 struct link {
 	const struct conf *conf;
@@ -31,6 +32,11 @@ struct link {
 	int ready_fd, dead_fd;
 	int listeners[LINK_LISTENERS_MAX]; /* of the child's own port */
 	size_t nlisteners;
+	/* Index in shm->hosts of upstream_base, openai_upstream_base and, if
+	 * set, upstream_proxy. It is the position until a reload changes a
+	 * name while processes of the older generation still use the entry. */
+	uint8_t hosts[LINK_HOSTS_MAX];
+	size_t nhosts;
 };
 
 /* Entry points of the children: never return. Defined in worker/worker.c and

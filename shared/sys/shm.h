@@ -88,7 +88,7 @@ void shm_retire(struct shm *m, int slot);
 void shm_totals(const struct shm *m, struct metrics *out);
 
 /* Admin: names to be resolved are put here by the master before it forks
- * (index = position in the configuration's upstreams). Publish addresses: */
+ * (which entry is whose: link.h). Publish addresses: */
 void shm_host_set(struct shm_host *h, const struct sock_addr *addrs, size_t n,
 	int64_t now_ms);
 /* Anyone: a consistent copy; returns the number of addresses (0: not yet
