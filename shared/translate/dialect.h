@@ -106,11 +106,13 @@ struct dialect {
 	 * Answers that stay in the dialect (may be NULL: then they are decoded
 	 * and encoded). copy_sse: write the event as it is but for the edits of
 	 * env (echoed model, usage estimate at the start). copy_body likewise.
+	 * copy_end: the closing frames that a cut but complete stream lacks.
 	 */
 	void (*ans_copy_sse)(const struct sse_event *ev, struct jdoc *scratch,
 		const struct llm_enc_env *env, struct buf *out);
 	void (*ans_copy_body)(const struct jdoc *doc,
 		const struct llm_enc_env *env, struct buf *out);
+	void (*ans_copy_end)(struct buf *out);
 
 	/* Failures. The status for the client; the body, or in mode LLM_SSE
 	 * the frame that ends a broken stream. */

@@ -29,13 +29,26 @@ enum xlate_state {
 	XLATE_BROKEN, /* a stream was cut: out ends with the error frame */
 };
 
-/* Chance and time, so that tests can repeat them. */
+/* Chance and time, so that tests can repeat them; options of the operator. */
 struct xlate_env {
 	int64_t now_wall_s;
 	uint64_t random[3];
 	struct profile_options options;
 	bool count_compat;
 };
+
+/*
+ * Parsed documents and buffers that all requests of one thread share: between
+ * xlate_read and xlate_write no other request may read or write; the answer's
+ * calls may interleave freely.
+ */
+struct xlate_scratch {
+	struct jdoc request, answer;
+	struct buf repaired;
+};
+
+void xlate_scratch_init(struct xlate_scratch *s);
+void xlate_scratch_fini(struct xlate_scratch *s);
 
 /* Where the request goes. */
 struct xlate_route {
@@ -46,11 +59,15 @@ struct xlate_route {
 
 struct xlate;
 
-/* Lives in the arena, freed with it. Costs nothing until it reads. */
-struct xlate *xlate_new(struct arena *a, const struct profile *p,
-	const struct dialect *client, enum llm_purpose purpose,
-	const struct xlate_env *env);
-/* Free the parts that do not live in the arena. */
+/*
+ * Lives in the arena; xlate_fini frees what does not. The answer is appended
+ * to out, which the caller consumes as it likes once the state is not
+ * XLATE_PENDING (a FAILED one leaves out as it was).
+ */
+struct xlate *xlate_new(struct arena *a, struct xlate_scratch *scratch,
+	const struct profile *p, const struct dialect *client,
+	enum llm_purpose purpose, const struct xlate_env *env,
+	struct buf *out);
 void xlate_fini(struct xlate *x);
 
 /* body must stay until xlate_write has returned. On failure *err holds what to
@@ -59,31 +76,33 @@ enum gp_code xlate_read(struct xlate *x, struct span body,
 	struct gp_error *err) GP_WUR;
 /* After xlate_read. */
 const struct llm_req *xlate_request(const struct xlate *x);
+/* Input tokens by the local estimate; known after xlate_read. */
 int64_t xlate_estimate(const struct xlate *x);
 
+/* The request for upstream, appended to `to`. */
 enum gp_code xlate_write(struct xlate *x, const struct xlate_route *route,
-	struct buf *out, struct gp_error *err) GP_WUR;
+	struct buf *to, struct gp_error *err) GP_WUR;
 
-/* Upstream's answer begins. */
-void xlate_head(struct xlate *x, const struct http_head *head);
-/* Some of its body; out: bytes for the client are appended. */
-enum xlate_state xlate_feed(struct xlate *x, struct span bytes,
-	struct buf *out);
-/* Its body is over as the protocol wants it. */
-enum xlate_state xlate_end(struct xlate *x, struct buf *out);
-/* It is over otherwise (reset, silence, no connection). */
-enum xlate_state xlate_fail(struct xlate *x, const struct llm_failure *f,
-	struct buf *out);
+/* Upstream's answer begins; again after a retry. */
+enum xlate_state xlate_head(struct xlate *x, const struct http_head *head);
+/* Some of its body, decoded from chunks and compression. */
+enum xlate_state xlate_feed(struct xlate *x, struct span bytes);
+/* Its body is over as HTTP wants it. */
+enum xlate_state xlate_end(struct xlate *x);
+/* It is over otherwise: reset, silence, no connection, our own refusal. */
+enum xlate_state xlate_fail(struct xlate *x, const struct llm_failure *f);
 /* Silence: commits a streamed answer and writes a sign of life. Does nothing
  * for unstreamed ones. */
-enum xlate_state xlate_heartbeat(struct xlate *x, struct buf *out);
+enum xlate_state xlate_heartbeat(struct xlate *x);
+/* A count of tokens, answered from the estimate without upstream. */
+enum xlate_state xlate_count_locally(struct xlate *x);
 
 enum xlate_state xlate_state(const struct xlate *x);
 /* After XLATE_FAILED or XLATE_BROKEN. */
 const struct llm_failure *xlate_failure(const struct xlate *x);
 const struct llm_tally *xlate_tally(const struct xlate *x);
 /* Value of x-glmproxy-notice; complete once the state is not pending. */
-void xlate_notices(const struct xlate *x, struct buf *out);
+void xlate_notices(const struct xlate *x, struct buf *to);
 uint32_t xlate_notice_count(const struct xlate *x);
 /* The client is to be answered as a stream. */
 bool xlate_is_stream(const struct xlate *x);
@@ -91,5 +110,9 @@ bool xlate_is_stream(const struct xlate *x);
 bool xlate_upstream_streams(const struct xlate *x);
 /* Name for the head of the answer and of error bodies: "req_..." */
 struct span xlate_request_id(const struct xlate *x);
+
+/* 24 base62 characters from two random words, NUL-terminated. */
+#define XLATE_ID_LEN 24
+void xlate_make_id(const uint64_t random[2], char out[XLATE_ID_LEN + 1]);
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* dialect.c - the list of dialects and the look-ups in it. */
+#include "shared/translate/dialect.h"
+
+#define DIALECT(name, base_key) extern const struct dialect name;
+#include "shared/translate/dialects.def"
+#undef DIALECT
+
+const struct dialect *const dialects[] = {
+#define DIALECT(name, base_key) &name,
+#include "shared/translate/dialects.def"
+#undef DIALECT
+};
+
+const size_t ndialects = ARRAY_LEN(dialects);
+
+const struct dialect *
+dialect_by_path(struct span path, enum llm_purpose *purpose)
+{
+	for (size_t i = 0; i < ndialects; i++) {
+		const struct dialect *d = dialects[i];
+
+		for (size_t k = 0; k < d->nroutes; k++)
+			if (span_eq(d->routes[k].path, path)) {
+				*purpose = d->routes[k].purpose;
+				return d;
+			}
+	}
+	return NULL;
+}
+
+const struct dialect *
+dialect_by_head(const struct http_head *h)
+{
+	for (size_t i = 0; i < ndialects; i++) {
+		const struct dialect *d = dialects[i];
+
+		if (d->marker_header.n > 0 &&
+			http_head_has(h, d->marker_header))
+			return d;
+	}
+	/* A key in this header is the habit of one dialect's clients only. */
+	if (http_head_has(h, SPAN("x-api-key")))
+		for (size_t i = 0; i < ndialects; i++)
+			if (dialects[i]->prefers_api_key_header)
+				return dialects[i];
+	return dialects[0];
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* xlate.c - one request's way there and back. */
+#include "shared/translate/xlate.h"
+
+#include "shared/base/check.h"
+#include "shared/base/utf8.h"
+#include "shared/translate/llm_estimate.h"
+#include "shared/translate/llm_normal.h"
+#include "shared/translate/xlate_private.h"
+
+#define ANSWER_MAX (64u << 20) /* bytes of an unstreamed answer */
+#define ERROR_MAX  65536 /* bytes of an error answer that are read */
+
+void
+xlate_scratch_init(struct xlate_scratch *s)
+{
+	jdoc_init(&s->request);
+	jdoc_init(&s->answer);
+	buf_init(&s->repaired, ANSWER_MAX);
+}
+
+void
+xlate_scratch_fini(struct xlate_scratch *s)
+{
+	jdoc_fini(&s->request);
+	jdoc_fini(&s->answer);
+	buf_fini(&s->repaired);
+}
+
+void
+xlate_make_id(const uint64_t random[2], char out[XLATE_ID_LEN + 1])
+{
+	static const char digits[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	uint64_t r = 0;
+
+	for (size_t i = 0; i < XLATE_ID_LEN; i++) {
+		if (i % 12 == 0)
+			r = random[i / 12];
+		out[i] = digits[r % 62];
+		r /= 62;
+	}
+	out[XLATE_ID_LEN] = '\0';
+}
+
+struct xlate *
+xlate_new(struct arena *a, struct xlate_scratch *scratch,
+	const struct profile *p, const struct dialect *client,
+	enum llm_purpose purpose, const struct xlate_env *env, struct buf *out)
+{
+	struct xlate *x = arena_alloc(a, sizeof(*x));
+
+	x->arena = a;
+	x->scratch = scratch;
+	x->profile = p;
+	x->client = client;
+	x->purpose = purpose;
+	x->env = *env;
+	x->out = out;
+	x->out_start = buf_len(out);
+	memcpy(x->request_id, "req_", 4);
+	xlate_make_id(env->random, x->request_id + 4);
+	llm_req_init(&x->req, a, purpose);
+	x->tap.tally.usage = LLM_USAGE_NONE;
+	buf_init(&x->collected, ERROR_MAX);
+	return x;
+}
+
+void
+xlate_fini(struct xlate *x)
+{
+	buf_fini(&x->collected);
+	if (x->has_sse)
+		sse_fini(&x->sse);
+	x->has_sse = false;
+}
+
+/* --- the request ---------------------------------------------------------- */
+
+enum gp_code
+xlate_read(struct xlate *x, struct span body, struct gp_error *err)
+{
+	struct jdoc *doc = &x->scratch->request;
+	enum gp_code rc = jdoc_parse(doc, body, err);
+
+	if (rc != GP_OK)
+		return rc == GP_E_LIMIT ?
+			gp_fail(err, GP_E_SYNTAX,
+				"the body nests too deep or holds too many values") :
+			rc;
+	if (jdoc_type(doc, jdoc_root(doc)) != J_OBJ)
+		return gp_fail(err, GP_E_SCHEMA,
+			"the body must be a JSON object, not %s",
+			jdoc_type_name(jdoc_type(doc, jdoc_root(doc))));
+	rc = jdoc_refuse_duplicates(doc, jdoc_root(doc), err);
+	if (rc == GP_OK)
+		rc = x->client->req_decode(doc, &x->req, err);
+	if (rc == GP_OK)
+		rc = x->profile->adopt(doc, &x->req, err);
+	if (rc != GP_OK)
+		return rc;
+	x->body = body;
+	x->is_stream = x->req.stream && x->purpose == LLM_CHAT;
+	x->estimate = llm_estimate(&x->req);
+	return GP_OK;
+}
+
+const struct llm_req *
+xlate_request(const struct xlate *x)
+{
+	return &x->req;
+}
+
+int64_t
+xlate_estimate(const struct xlate *x)
+{
+	return x->estimate;
+}
+
+/* A stop sequence that only we can find is worth a stream that can be
+ * cancelled when it comes. */
+static bool
+wants_upstream_stream(const struct xlate *x)
+{
+	return x->is_stream ||
+		(x->purpose == LLM_CHAT && x->client != x->upstream &&
+			x->client->reports_stop && x->req.stop.n > 0);
+}
+
+static void
+prepare_encoder(struct xlate *x)
+{
+	struct llm_enc_env *e = &x->enc_env;
+
+	e->mode = x->is_stream ? LLM_SSE : LLM_BODY;
+	e->now_wall_s = x->env.now_wall_s;
+	xlate_make_id(&x->env.random[1], e->fallback_id);
+	e->model = x->req.model.s.n > 0 ?
+		x->req.model :
+		jtext_escape_dup(x->arena, x->model);
+	e->wants_usage = x->req.wants_usage;
+	e->has_functions = x->req.has_functions;
+	e->estimated_input = x->estimate;
+	e->arena = x->arena;
+	e->notices = &x->req.notices;
+}
+
+enum gp_code
+xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
+	struct gp_error *err)
+{
+	const struct dialect *d = route->upstream;
+	struct llm_req *r = &x->req;
+	struct llm_wire wire = { 0 };
+	struct jout out;
+	bool copies = d == x->client && d->req_copy != NULL;
+	enum gp_code rc;
+
+	x->upstream = d;
+	x->model = route->model;
+	x->info = route->info;
+	/* What the decoder could not put into the tree is still in the bytes
+	 * that are copied. */
+	if (copies)
+		notices_init(&r->notices, x->arena);
+	rc = x->profile->adapt(r, x->client, d, route->info, &x->env.options,
+		&wire, err);
+	if (rc != GP_OK)
+		return rc;
+	prepare_encoder(x);
+	x->is_copy = d == x->client && d->ans_copy_sse != NULL &&
+		!r->single_call && r->renames.n == 0;
+	if (copies)
+		rc = d->req_copy(&x->scratch->request, r, route->model, to,
+			err);
+	else {
+		llm_normalise(r);
+		r->stream = wants_upstream_stream(x);
+		jout_init(&out, to);
+		d->req_encode(r, route->model, &wire, &out);
+	}
+	return rc == GP_OK ? buf_check(to, err) : rc;
+}
+
+/* --- failures ------------------------------------------------------------- */
+
+enum xlate_state
+xlate_fail(struct xlate *x, const struct llm_failure *f)
+{
+	switch (x->state) {
+	case XLATE_PENDING:
+		x->failure = *f;
+		buf_truncate(x->out, x->out_start);
+		x->state = XLATE_FAILED;
+		break;
+	case XLATE_OPEN:
+		x->failure = *f;
+		x->client->fail_encode(f, LLM_SSE, xlate_request_id(x),
+			x->out);
+		x->state = XLATE_BROKEN;
+		break;
+	case XLATE_DONE:
+	case XLATE_FAILED:
+	case XLATE_BROKEN:
+		break;
+	}
+	return x->state;
+}
+
+enum xlate_state
+xlate_fail_with(struct xlate *x, enum llm_fail kind, const char *message)
+{
+	struct llm_failure f = llm_failure_of(kind, span_cstr(message));
+
+	f.trace = x->about.trace;
+	return xlate_fail(x, &f);
+}
+
+enum xlate_state
+xlate_fail_from(struct xlate *x, const struct gp_error *err)
+{
+	return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+		arena_printf(x->arena, "the upstream's answer is unusable: %s",
+			err->text)
+			.p);
+}
+
+enum xlate_state
+xlate_fail_upstream(struct xlate *x, struct span body, bool is_in_stream)
+{
+	struct profile_reply about = x->about;
+	struct profile_asked asked = {
+		.estimated_input = x->estimate,
+		.max_tokens = x->req.max_tokens,
+		.limit_tokens = x->info->context_tokens,
+		.model = x->model,
+	};
+	struct llm_failure f;
+
+	about.is_in_stream = is_in_stream;
+	x->profile->failure(&about, body, &asked, x->arena, &f);
+	return xlate_fail(x, &f);
+}
+
+/* --- the answer ----------------------------------------------------------- */
+
+static bool
+is_event_stream(const struct http_head *head)
+{
+	return span_istarts(http_head_get(head, SPAN("content-type")),
+		SPAN("text/event-stream"));
+}
+
+enum xlate_state
+xlate_head(struct xlate *x, const struct http_head *head)
+{
+	GP_ASSERT(x->upstream != NULL && x->reply == REPLY_NONE);
+	x->about.status = head->status;
+	x->about.retry_after = arena_dup(x->arena,
+		http_head_get(head, SPAN("retry-after")));
+	x->about.trace = arena_dup(x->arena,
+		http_head_get(head, SPAN("x-request-id")));
+	if (head->status / 100 == 3)
+		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+			"the upstream answered with a redirect, which is never followed");
+	if (x->purpose == LLM_COUNT) {
+		x->reply = REPLY_COUNT;
+		return x->state;
+	}
+	if (head->status / 100 != 2) {
+		x->reply = REPLY_ERROR;
+		return x->state;
+	}
+	x->reply = is_event_stream(head) ? REPLY_SSE : REPLY_BODY;
+	/* A stream cannot be copied into a body, nor a body into a stream. */
+	x->is_copy = x->is_copy && (x->reply == REPLY_SSE) == x->is_stream;
+	xlate_chain_build(x);
+	if (x->reply == REPLY_SSE) {
+		sse_init(&x->sse);
+		x->has_sse = true;
+	} else
+		x->collected.max = ANSWER_MAX;
+	return x->state;
+}
+
+/* Invalid UTF-8 from upstream becomes U+FFFD rather than a broken answer. */
+static struct span
+repair(struct xlate *x, struct span s)
+{
+	struct buf *b = &x->scratch->repaired;
+
+	if (utf8_valid_len(s) == s.n)
+		return s;
+	buf_reset(b, 65536);
+	utf8_repair(s, b);
+	notice_add(&x->req.notices, "repaired", SPAN("utf8"));
+	return b->bad ? SPAN_EMPTY : buf_span(b);
+}
+
+static bool
+is_over(const struct xlate *x)
+{
+	return x->state != XLATE_PENDING && x->state != XLATE_OPEN;
+}
+
+static void
+feed_event(struct xlate *x, struct sse_event *ev)
+{
+	struct jdoc *doc = &x->scratch->answer;
+	struct gp_error err;
+
+	ev->data = repair(x, ev->data);
+	if (x->upstream->dec_sse(x->dec, doc, ev, &err) != GP_OK) {
+		xlate_fail_from(x, &err);
+		return;
+	}
+	if (x->is_copy && x->state != XLATE_FAILED && x->state != XLATE_BROKEN)
+		x->client->ans_copy_sse(ev, doc, &x->enc_env, x->out);
+}
+
+static enum xlate_state
+feed_sse(struct xlate *x, struct span bytes)
+{
+	struct sse_event ev;
+	struct gp_error err;
+	size_t used;
+
+	while (!is_over(x)) {
+		switch (sse_feed(&x->sse, bytes, &used, &ev, &err)) {
+		case SSE_MORE:
+			return x->state;
+		case SSE_EVENT:
+			feed_event(x, &ev);
+			break;
+		case SSE_FAIL:
+			return xlate_fail_from(x, &err);
+		}
+		bytes = span_from(bytes, used);
+	}
+	return x->state;
+}
+
+enum xlate_state
+xlate_feed(struct xlate *x, struct span bytes)
+{
+	if (is_over(x))
+		return x->state;
+	switch (x->reply) {
+	case REPLY_SSE:
+		feed_sse(x, bytes);
+		break;
+	case REPLY_BODY:
+		buf_put(&x->collected, bytes);
+		if (x->collected.bad)
+			xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+				"the upstream's answer is too large");
+		break;
+	case REPLY_ERROR:
+	case REPLY_COUNT:
+		/* The beginning tells what is wrong. */
+		buf_put(&x->collected,
+			span_head(bytes, ERROR_MAX - buf_len(&x->collected)));
+		break;
+	case REPLY_NONE:
+		GP_UNREACHED();
+	}
+	if (x->out->bad)
+		xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+			"the answer is too large to be held");
+	return x->state;
+}
+
+static void
+end_body(struct xlate *x)
+{
+	struct jdoc *doc = &x->scratch->answer;
+	struct span body = repair(x, buf_span(&x->collected));
+	struct gp_error err;
+
+	if (jdoc_parse(doc, body, &err) != GP_OK) {
+		xlate_fail_upstream(x, body, false);
+		return;
+	}
+	if (x->profile->is_failure(doc)) {
+		xlate_fail_upstream(x, body, false);
+		return;
+	}
+	if (x->upstream->dec_body(x->dec, doc, &err) != GP_OK) {
+		xlate_fail_from(x, &err);
+		return;
+	}
+	if (x->is_copy && x->state == XLATE_DONE)
+		x->client->ans_copy_body(doc, &x->enc_env, x->out);
+}
+
+static void
+end_sse(struct xlate *x)
+{
+	struct sse_event ev;
+	struct gp_error err;
+
+	if (sse_end(&x->sse, &ev) == SSE_EVENT)
+		feed_event(x, &ev);
+	if (is_over(x))
+		return;
+	if (x->upstream->dec_end(x->dec, &err) != GP_OK)
+		xlate_fail_from(x, &err);
+	else if (x->is_copy && x->state == XLATE_DONE)
+		x->client->ans_copy_end(x->out);
+}
+
+enum xlate_state
+xlate_end(struct xlate *x)
+{
+	if (is_over(x))
+		return x->state;
+	switch (x->reply) {
+	case REPLY_SSE:
+		end_sse(x);
+		break;
+	case REPLY_BODY:
+		end_body(x);
+		break;
+	case REPLY_ERROR:
+		return xlate_fail_upstream(x, buf_span(&x->collected), false);
+	case REPLY_COUNT:
+		return xlate_count_end(x);
+	case REPLY_NONE:
+		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+			"the upstream gave no answer");
+	}
+	if (!is_over(x))
+		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+			"the upstream's answer ended before it was complete");
+	return x->state;
+}
+
+enum xlate_state
+xlate_heartbeat(struct xlate *x)
+{
+	if (!x->is_stream || is_over(x))
+		return x->state;
+	x->client->heartbeat(buf_len(x->out) > x->out_start || x->gate.started,
+		x->out);
+	x->state = XLATE_OPEN;
+	return x->state;
+}
+
+/* --- what the caller may ask ---------------------------------------------- */
+
+enum xlate_state
+xlate_state(const struct xlate *x)
+{
+	return x->state;
+}
+
+const struct llm_failure *
+xlate_failure(const struct xlate *x)
+{
+	return &x->failure;
+}
+
+const struct llm_tally *
+xlate_tally(const struct xlate *x)
+{
+	return &x->tap.tally;
+}
+
+void
+xlate_notices(const struct xlate *x, struct buf *to)
+{
+	notices_print(&x->req.notices, to);
+}
+
+uint32_t
+xlate_notice_count(const struct xlate *x)
+{
+	return x->req.notices.total;
+}
+
+bool
+xlate_is_stream(const struct xlate *x)
+{
+	return x->is_stream;
+}
+
+bool
+xlate_upstream_streams(const struct xlate *x)
+{
+	return x->req.stream;
+}
+
+struct span
+xlate_request_id(const struct xlate *x)
+{
+	return span_cstr(x->request_id);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* xlate_chain.c - decoder, guard, gate, filters and encoder of one answer. */
+#include "shared/translate/llm_filter.h"
+#include "shared/translate/xlate_private.h"
+
+/* An answer that is nothing but "the context is full" helps no client:
+ * the error with its canonical text makes them compact. */
+static bool
+is_empty_overflow(const struct xlate_gate *g, const struct llm_event *e)
+{
+	return e->kind == LLM_STOP && e->stop == LLM_STOP_CONTEXT &&
+		!g->had_block && g->x->state == XLATE_PENDING;
+}
+
+static enum gp_code
+gate_put(struct llm_sink *sink, const struct llm_event *e,
+	struct gp_error *err)
+{
+	struct xlate_gate *g = CONTAINER_OF(sink, struct xlate_gate, sink);
+	struct xlate *x = g->x;
+	enum gp_code rc;
+
+	if (e->kind == LLM_ERROR) {
+		if (!jraw_is_none(e->error))
+			xlate_fail_upstream(x, e->error.s, true);
+		else
+			xlate_fail_with(x, LLM_FAIL_UPSTREAM,
+				e->why != NULL ?
+					e->why :
+					"the upstream closed the stream early");
+		return GP_OK;
+	}
+	if (is_empty_overflow(g, e)) {
+		xlate_fail_upstream(x,
+			SPAN("{\"error\":{\"code\":\"1261\",\"message\":"
+			     "\"context window exceeded\"}}"),
+			false);
+		return GP_OK;
+	}
+	g->started = true;
+	if (e->kind == LLM_OPEN)
+		g->had_block = true;
+	rc = llm_put(g->next, e, err);
+	if (rc != GP_OK)
+		return rc;
+	/* START, usage and pings promise nothing: an error may still follow
+	 * them at once and is then worth a status of its own. */
+	if (x->state == XLATE_PENDING && x->is_stream &&
+		(e->kind == LLM_OPEN || e->kind == LLM_DELTA ||
+			e->kind == LLM_CLOSE))
+		x->state = XLATE_OPEN;
+	if (e->kind == LLM_STOP || x->stop_matched)
+		x->state = XLATE_DONE;
+	return GP_OK;
+}
+
+/* The filters that this request needs, from the encoder up. */
+static struct llm_sink *
+chain_filters(struct xlate *x, struct llm_sink *to)
+{
+	struct llm_req *r = &x->req;
+	bool asked = r->think.mode == LLM_THINK_ON;
+	bool crosses = x->client != x->upstream;
+
+	to = llm_filter_join(x->arena, to);
+	if (r->stop.n > 0)
+		to = llm_filter_stop(x->arena, r, &x->stop_matched, to);
+	if (r->renames.n > 0)
+		to = llm_filter_names(x->arena, r, to);
+	if (r->choice == LLM_CHOICE_NONE)
+		to = llm_filter_calls(x->arena, &r->notices, 0, to);
+	else if (r->single_call)
+		to = llm_filter_calls(x->arena, &r->notices, 1, to);
+	if (!asked)
+		to = llm_filter_reason(x->arena, &r->notices,
+			crosses && !x->client->shows_reasoning, true, to);
+	return to;
+}
+
+void
+xlate_chain_build(struct xlate *x)
+{
+	const struct dialect *d = x->upstream;
+	struct llm_sink *to = NULL;
+
+	if (!x->is_copy)
+		to = x->client->enc_new(x->arena, &x->enc_env, x->out);
+	to = llm_tap_init(&x->tap, to);
+	if (!x->is_copy)
+		to = chain_filters(x, to);
+	x->gate = (struct xlate_gate){
+		.sink = { gate_put },
+		.next = to,
+		.x = x,
+	};
+	to = llm_guard_init(&x->guard, &x->gate.sink);
+	x->dec = arena_alloc(x->arena, d->dec_size);
+	d->dec_init(x->dec, x->arena, &x->req.notices, to);
+}

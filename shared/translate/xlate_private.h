@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* xlate_private.h - what the xlate_*.c files share. */
+#ifndef TRANSLATE_XLATE_PRIVATE_H
+#define TRANSLATE_XLATE_PRIVATE_H
+
+#include "shared/translate/llm_guard.h"
+#include "shared/translate/xlate.h"
+
+/* What an upstream answer is made of. */
+enum xlate_reply {
+	REPLY_NONE, /* no head yet */
+	REPLY_SSE,
+	REPLY_BODY,
+	REPLY_ERROR, /* not a 2xx */
+	REPLY_COUNT, /* the answer to a count of tokens */
+};
+
+/*
+ * The sink between guard and filters. It sees every event first: turns errors
+ * into failures and decides when the client may be told 200.
+ */
+struct xlate_gate {
+	struct llm_sink sink;
+	struct llm_sink *next;
+	struct xlate *x;
+	bool started, had_block;
+};
+
+struct xlate {
+	struct arena *arena;
+	struct xlate_scratch *scratch;
+	const struct profile *profile;
+	const struct dialect *client;
+	enum llm_purpose purpose;
+	struct xlate_env env;
+	struct buf *out;
+	size_t out_start; /* length of out before anything was written */
+	char request_id[4 + XLATE_ID_LEN + 1];
+
+	/* After xlate_read. */
+	struct llm_req req;
+	struct span body;
+	int64_t estimate;
+	bool is_stream; /* towards the client */
+
+	/* After xlate_write. */
+	const struct dialect *upstream;
+	struct span model;
+	const struct model_info *info;
+	bool is_copy; /* same dialect: answers are copied, not encoded */
+
+	/* The answer. */
+	enum xlate_state state;
+	enum xlate_reply reply;
+	struct profile_reply about; /* for failures */
+	struct buf collected; /* bodies and errors */
+	struct sse sse;
+	bool has_sse;
+	void *dec;
+	struct llm_guard guard;
+	struct xlate_gate gate;
+	struct llm_tap tap;
+	struct llm_enc_env enc_env;
+	bool stop_matched;
+	struct llm_failure failure;
+};
+
+/* Build decoder, filters and encoder for a 2xx answer. */
+void xlate_chain_build(struct xlate *x);
+
+/* The answer to a count is complete. */
+enum xlate_state xlate_count_end(struct xlate *x);
+
+/* A failure of our own making. */
+enum xlate_state xlate_fail_with(struct xlate *x, enum llm_fail kind,
+	const char *message);
+/* A call has failed while reading the answer. */
+enum xlate_state xlate_fail_from(struct xlate *x, const struct gp_error *err);
+/* Upstream has said what is wrong. */
+enum xlate_state xlate_fail_upstream(struct xlate *x, struct span body,
+	bool is_in_stream);
+
+#endif
