@@ -5,8 +5,9 @@
  *	answer := START ( block | USAGE | PING )* ( STOP | ERROR )
  *	block  := OPEN ( DELTA | PING )* CLOSE
  *
- * The same for streamed and unstreamed answers: a body is a burst of events.
- * At most one block is open; where an upstream interleaves, its decoder
+ * ERROR may also come before START and inside a block: it ends everything. The
+ * grammar is the same for streamed and unstreamed answers: a body is a burst of
+ * events. At most one block is open; where an upstream interleaves, its decoder
  * buffers. Text is never decoded: what stands between the quotes upstream is
  * written between quotes downstream. Views live until the sink returns.
  */

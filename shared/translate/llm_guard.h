@@ -4,7 +4,8 @@
  *
  * Stands behind every decoder. A violation is GP_E_STATE (the peer caused it).
  * Also makes STOP agree with what was sent: END after a tool block is TOOL,
- * TOOL without one is END; an empty DELTA is dropped.
+ * TOOL without one is END; an empty DELTA is dropped, and so is a PING before
+ * the start or after the end.
  */
 #ifndef TRANSLATE_LLM_GUARD_H
 #define TRANSLATE_LLM_GUARD_H
