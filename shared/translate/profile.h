@@ -53,6 +53,8 @@ struct profile {
 	const char *name;
 	const struct model_info *models;
 	size_t nmodels;
+	/* Which of the vendor's endpoints takes what. */
+	const struct dialect *text, *vision;
 
 	/* After decoding: take the vendor's own request fields (in r->extra,
 	 * whose values are in doc) into the tree. */

@@ -60,7 +60,8 @@ xlate_new(struct arena *a, struct xlate_scratch *scratch,
 	x->out_start = buf_len(out);
 	memcpy(x->request_id, "req_", 4);
 	xlate_make_id(env->random, x->request_id + 4);
-	llm_req_init(&x->req, a, purpose);
+	arena_init(&x->tree);
+	llm_req_init(&x->req, &x->tree, purpose);
 	x->tap.tally.usage = LLM_USAGE_NONE;
 	buf_init(&x->collected, ERROR_MAX);
 	return x;
@@ -69,6 +70,7 @@ xlate_new(struct arena *a, struct xlate_scratch *scratch,
 void
 xlate_fini(struct xlate *x)
 {
+	arena_fini(&x->tree);
 	buf_fini(&x->collected);
 	if (x->has_sse)
 		sse_fini(&x->sse);
@@ -99,7 +101,6 @@ xlate_read(struct xlate *x, struct span body, struct gp_error *err)
 		rc = x->profile->adopt(doc, &x->req, err);
 	if (rc != GP_OK)
 		return rc;
-	x->body = body;
 	x->is_stream = x->req.stream && x->purpose == LLM_CHAT;
 	x->estimate = llm_estimate(&x->req);
 	return GP_OK;
@@ -135,14 +136,55 @@ prepare_encoder(struct xlate *x)
 	e->mode = x->is_stream ? LLM_SSE : LLM_BODY;
 	e->now_wall_s = x->env.now_wall_s;
 	xlate_make_id(&x->env.random[1], e->fallback_id);
-	e->model = x->req.model.s.n > 0 ?
-		x->req.model :
-		jtext_escape_dup(x->arena, x->model);
+	e->model.s = arena_dup(x->arena, x->req.model.s);
+	if (jesc_is_empty(e->model))
+		e->model = jtext_escape_dup(x->arena, x->model);
 	e->wants_usage = x->req.wants_usage;
 	e->has_functions = x->req.has_functions;
 	e->estimated_input = x->estimate;
 	e->arena = x->arena;
 	e->notices = &x->req.notices;
+}
+
+static struct jesc
+keep(struct xlate *x, struct jesc e)
+{
+	return (struct jesc){ arena_dup(x->arena, e.s) };
+}
+
+/* A stream may last an hour: keep only what its answer needs of the request,
+ * whose bytes and tree may be megabytes. */
+static void
+detach(struct xlate *x)
+{
+	const struct llm_req *old = &x->req;
+	struct llm_req r = *old;
+
+	r.arena = x->arena;
+	r.notices.arena = x->arena;
+	for (size_t i = 0; i < r.notices.n; i++)
+		r.notices.items[i] = arena_dup(x->arena, r.notices.items[i]);
+	memset(&r.turns, 0, sizeof(r.turns));
+	memset(&r.tools, 0, sizeof(r.tools));
+	memset(&r.extra, 0, sizeof(r.extra));
+	memset(&r.stop, 0, sizeof(r.stop));
+	memset(&r.renames, 0, sizeof(r.renames));
+	for (size_t i = 0; i < old->stop.n; i++)
+		*VEC_PUSH(x->arena, &r.stop) = keep(x, old->stop.v[i]);
+	for (size_t i = 0; i < old->renames.n; i++)
+		*VEC_PUSH(x->arena, &r.renames) = (struct llm_rename){
+			keep(x, old->renames.v[i].original),
+			keep(x, old->renames.v[i].wire),
+		};
+	r.model = x->enc_env.model;
+	r.choice_name = JESC_EMPTY;
+	r.user_id = JESC_EMPTY;
+	r.format_name = JESC_EMPTY;
+	r.format_schema = JRAW_NONE;
+	r.temperature.raw = JRAW_NONE;
+	r.top_p.raw = JRAW_NONE;
+	x->req = r;
+	arena_fini(&x->tree);
 }
 
 enum gp_code
@@ -157,12 +199,12 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	enum gp_code rc;
 
 	x->upstream = d;
-	x->model = route->model;
+	x->model = arena_dup(x->arena, route->model);
 	x->info = route->info;
 	/* What the decoder could not put into the tree is still in the bytes
 	 * that are copied. */
 	if (copies)
-		notices_init(&r->notices, x->arena);
+		notices_init(&r->notices, &x->tree);
 	rc = x->profile->adapt(r, x->client, d, route->info, &x->env.options,
 		&wire, err);
 	if (rc != GP_OK)
@@ -179,7 +221,11 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 		jout_init(&out, to);
 		d->req_encode(r, route->model, &wire, &out);
 	}
-	return rc == GP_OK ? buf_check(to, err) : rc;
+	if (rc == GP_OK)
+		rc = buf_check(to, err);
+	if (rc == GP_OK)
+		detach(x);
+	return rc;
 }
 
 /* --- failures ------------------------------------------------------------- */

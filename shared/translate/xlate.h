@@ -53,7 +53,7 @@ void xlate_scratch_fini(struct xlate_scratch *s);
 /* Where the request goes. */
 struct xlate_route {
 	const struct dialect *upstream;
-	struct span model; /* wire name; lives as long as the request */
+	struct span model; /* wire name; copied */
 	const struct model_info *info; /* never NULL */
 };
 
@@ -74,12 +74,13 @@ void xlate_fini(struct xlate *x);
  * tell the client. */
 enum gp_code xlate_read(struct xlate *x, struct span body,
 	struct gp_error *err) GP_WUR;
-/* After xlate_read. */
+/* Between xlate_read and xlate_write. */
 const struct llm_req *xlate_request(const struct xlate *x);
 /* Input tokens by the local estimate; known after xlate_read. */
 int64_t xlate_estimate(const struct xlate *x);
 
-/* The request for upstream, appended to `to`. */
+/* The request for upstream, appended to `to`. Afterwards the body given to
+ * xlate_read may go. */
 enum gp_code xlate_write(struct xlate *x, const struct xlate_route *route,
 	struct buf *to, struct gp_error *err) GP_WUR;
 

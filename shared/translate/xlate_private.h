@@ -37,9 +37,10 @@ struct xlate {
 	size_t out_start; /* length of out before anything was written */
 	char request_id[4 + XLATE_ID_LEN + 1];
 
-	/* After xlate_read. */
+	/* The tree is freed when the request has been written; then req holds
+	 * only what the answer needs, in `arena`. */
+	struct arena tree;
 	struct llm_req req;
-	struct span body;
 	int64_t estimate;
 	bool is_stream; /* towards the client */
 
