@@ -69,15 +69,14 @@ struct dialect {
 	 * order, deterministic. copy (may be NULL): for a request that came in
 	 * this very dialect, write doc's text with only the edits that r
 	 * (decoded from doc, adapted, model already set to the wire name)
-	 * makes necessary.
+	 * makes necessary. Both only add to r's notices and arena.
 	 */
 	enum gp_code (*req_decode)(const struct jdoc *doc, struct llm_req *out,
 		struct gp_error *err);
-	void (*req_encode)(const struct llm_req *r, struct span model,
+	void (*req_encode)(struct llm_req *r, struct span model,
 		const struct llm_wire *wire, struct jout *out);
-	enum gp_code (*req_copy)(const struct jdoc *doc,
-		const struct llm_req *r, struct span model, struct buf *out,
-		struct gp_error *err);
+	enum gp_code (*req_copy)(const struct jdoc *doc, struct llm_req *r,
+		struct span model, struct buf *out, struct gp_error *err);
 	/* Fixed fields of a request head, e.g. a version. */
 	void (*req_head)(struct buf *head);
 
