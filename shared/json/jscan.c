@@ -129,7 +129,20 @@ count_token(struct jscan *s)
 	if (s->tokens == JSCAN_TOKENS_MAX)
 		return false;
 	s->tokens++;
+	s->last_depth = s->depth;
 	return true;
+}
+
+/* p is the bracket that closes the innermost container. */
+static const char *
+close_at(struct jscan *s, const char *p)
+{
+	s->depth--;
+	s->climbed += (uint32_t)(s->last_depth - s->depth);
+	if (s->climbed > JSCAN_CLIMB_MAX)
+		return fail_at(s, p, WHY_DEPTH);
+	s->state = ST_AFTER;
+	return p + 1;
 }
 
 /* The state that the first byte of a value leads to; ST_FAILED if none. */
@@ -170,18 +183,15 @@ scan_value(struct jscan *s, const char *p, const char *end)
 	p = skip_blanks(p, end);
 	if (p == end)
 		return p;
-	if (*p == ']' && s->state == ST_FIRST_ITEM) {
-		s->depth--;
-		s->state = ST_AFTER;
-		return p + 1;
-	}
+	if (*p == ']' && s->state == ST_FIRST_ITEM)
+		return close_at(s, p);
 	next = value_state(s, *p);
 	if (next == ST_FAILED)
 		return fail_at(s, p, WHY_VALUE);
-	if ((*p == '{' || *p == '[') && !push(s, *p == '{'))
-		return fail_at(s, p, WHY_DEPTH);
 	if (!count_token(s))
 		return fail_at(s, p, WHY_TOKENS);
+	if ((*p == '{' || *p == '[') && !push(s, *p == '{'))
+		return fail_at(s, p, WHY_DEPTH);
 	s->state = (uint8_t)next;
 	return p + 1;
 }
@@ -192,11 +202,8 @@ scan_key(struct jscan *s, const char *p, const char *end)
 	p = skip_blanks(p, end);
 	if (p == end)
 		return p;
-	if (*p == '}' && s->state == ST_FIRST_KEY) {
-		s->depth--;
-		s->state = ST_AFTER;
-		return p + 1;
-	}
+	if (*p == '}' && s->state == ST_FIRST_KEY)
+		return close_at(s, p);
 	if (*p != '"')
 		return fail_at(s, p, WHY_KEY);
 	if (!count_token(s))
@@ -232,7 +239,7 @@ scan_after(struct jscan *s, const char *p, const char *end)
 	if (*p == ',')
 		s->state = is_object ? ST_KEY : ST_VALUE;
 	else if (*p == (is_object ? '}' : ']'))
-		s->depth--;
+		return close_at(s, p);
 	else
 		return fail_at(s, p, WHY_COMMA);
 	return p + 1;

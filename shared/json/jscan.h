@@ -4,9 +4,13 @@
  *
  * Accepts exactly the texts of RFC 8259 that are valid UTF-8, nest at most
  * JSCAN_DEPTH_MAX deep and hold at most JSCAN_TOKENS_MAX values and keys. A
- * lone surrogate escape is accepted, as the RFC does. Runs in front of jsmn,
- * which accepts invalid texts and needs time quadratic in the depth. State
- * machine without recursion: one bit of stack a level.
+ * lone surrogate escape is accepted, as the RFC does. State machine without
+ * recursion: one bit of stack a level.
+ *
+ * Runs in front of jsmn, which accepts invalid texts and, for every closing
+ * bracket, climbs from the last token up to the container that it closes. A
+ * text that would make it climb more than JSCAN_CLIMB_MAX levels in all is
+ * refused as too deep; that takes thousands of nests of a hundred levels each.
  */
 #ifndef JSON_JSCAN_H
 #define JSON_JSCAN_H
@@ -16,11 +20,14 @@
 
 #define JSCAN_DEPTH_MAX  512
 #define JSCAN_TOKENS_MAX 1000000
+#define JSCAN_CLIMB_MAX  (16 * JSCAN_TOKENS_MAX)
 
 struct jscan {
 	size_t offset; /* bytes consumed so far */
 	uint32_t tokens; /* as jsmn counts: values and keys */
+	uint32_t climbed; /* levels, by jsmn */
 	uint16_t depth;
+	uint16_t last_depth; /* of the last token */
 	uint8_t state;
 	uint8_t sub;
 	uint8_t lo, hi; /* range of the next UTF-8 byte */

@@ -414,8 +414,7 @@ test_memory_is_kept_and_trimmed(void **state)
 	free(text);
 }
 
-/* Texts that jsmn alone would need quadratic time for: bounded by depth, so
- * this returns at once. The walk visits each token once. */
+/* A walk over siblings must step over what is inside of them. */
 static void
 test_deep_and_wide(void **state)
 {

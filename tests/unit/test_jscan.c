@@ -317,6 +317,49 @@ test_depth(void **state)
 	free(deep);
 }
 
+/* [x,x,...,x] with n nests of the given depth. Returns how many bytes the
+ * scanner took. */
+static size_t
+scan_nests(size_t depth, size_t n, enum gp_code want)
+{
+	char nest[2 * JSCAN_DEPTH_MAX + 1];
+	struct gp_error err = { 0 };
+	enum gp_code rc = GP_OK;
+	struct jscan s;
+
+	memset(nest, '[', depth);
+	memset(nest + depth, ']', depth);
+	nest[2 * depth] = ',';
+	jscan_init(&s);
+	rc = jscan_feed(&s, SPAN("["), &err);
+	for (size_t i = 0; i < n && rc == GP_OK; i++)
+		rc = jscan_feed(&s, span_of(nest, 2 * depth + 1), &err);
+	if (want == GP_OK)
+		assert_ok(rc, &err);
+	else
+		assert_fails(rc, want, &err, "too deep");
+	return s.offset;
+}
+
+/* What jsmn would need half a second for. */
+static void
+test_climbing(void **state)
+{
+	const size_t depth = JSCAN_DEPTH_MAX - 1;
+	/* From the innermost token: 0 + 1 + 2 + ... */
+	const size_t one = depth * (depth - 1) / 2;
+	const size_t fit = JSCAN_CLIMB_MAX / one;
+
+	(void)state;
+	(void)scan_nests(depth, fit, GP_OK);
+	assert_in_range(scan_nests(depth, fit + 1, GP_E_LIMIT),
+		fit * (2 * depth + 1), (fit + 1) * (2 * depth + 1));
+	/* Deeper than any request, and as many as tokens allow. */
+	(void)scan_nests(32, (JSCAN_TOKENS_MAX - 1) / 32, GP_OK);
+	/* Wide is not deep. */
+	(void)scan_nests(1, JSCAN_TOKENS_MAX - 1, GP_OK);
+}
+
 /* The outcome of an array of n numbers. */
 static enum gp_code
 scan_numbers(size_t n, uint32_t *tokens, struct gp_error *err)
@@ -379,6 +422,7 @@ main(void)
 		cmocka_unit_test(test_is_complete),
 		cmocka_unit_test(test_spent_after_failure),
 		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_climbing),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_tokens_in_object),
 	};
