@@ -518,6 +518,12 @@ xlate_notices(const struct xlate *x, struct buf *to)
 	notices_print(&x->req.notices, to);
 }
 
+void
+xlate_notice(struct xlate *x, const char *verb, struct span name)
+{
+	notice_add(&x->req.notices, verb, name);
+}
+
 uint32_t
 xlate_notice_count(const struct xlate *x)
 {

@@ -104,6 +104,8 @@ const struct llm_failure *xlate_failure(const struct xlate *x);
 const struct llm_tally *xlate_tally(const struct xlate *x);
 /* Value of x-glmproxy-notice; complete once the state is not pending. */
 void xlate_notices(const struct xlate *x, struct buf *to);
+/* Add one of the caller's own, before xlate_write. */
+void xlate_notice(struct xlate *x, const char *verb, struct span name);
 uint32_t xlate_notice_count(const struct xlate *x);
 /* The client is to be answered as a stream. */
 bool xlate_is_stream(const struct xlate *x);

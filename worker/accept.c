@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* accept.c - taking connections, in fair shares. */
+#include "worker/accept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "shared/base/check.h"
+#include "shared/sys/log.h"
+#include "shared/sys/sock.h"
+#include "worker/client.h"
+
+#define ACCEPTS_PER_EVENT 8
+#define LOOK_AGAIN_MS     5 /* while another worker is to catch up */
+#define SHORT_OF_FDS_MS   200
+
+struct listener {
+	struct ev_io io;
+	struct acceptor *acceptor;
+};
+
+struct acceptor {
+	struct worker *worker;
+	struct ev_timer again;
+	struct listener listeners[LINK_LISTENERS_MAX];
+	size_t n;
+	bool is_armed;
+};
+
+/* The fewest connections that any worker of our generation holds. */
+static uint32_t
+least_load(const struct worker *w)
+{
+	const struct shm *m = w->link->shm;
+	uint32_t ours = atomic_load_explicit(&w->slot->generation,
+		memory_order_relaxed);
+	uint32_t least = UINT32_MAX;
+
+	for (size_t i = 0; i < SHM_SLOTS; i++) {
+		const struct shm_slot *s = &m->slots[i];
+
+		if (atomic_load_explicit(&s->role, memory_order_relaxed) ==
+				SHM_WORKER &&
+			atomic_load_explicit(&s->state,
+				memory_order_relaxed) == SHM_READY &&
+			atomic_load_explicit(&s->generation,
+				memory_order_relaxed) == ours)
+			least = MIN(least,
+				atomic_load_explicit(&s->connections,
+					memory_order_relaxed));
+	}
+	return least;
+}
+
+static bool
+has_more_than_its_share(const struct worker *w)
+{
+	uint32_t least = least_load(w);
+
+	return least != UINT32_MAX && w->nclients > least + least / 8;
+}
+
+static void
+disarm(struct acceptor *a, int64_t for_ms)
+{
+	for (size_t i = 0; i < a->n; i++)
+		ev_io_stop(&a->listeners[i].io);
+	a->is_armed = false;
+	ev_timer_start(&a->again, for_ms);
+}
+
+static void
+arm(struct acceptor *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		ev_io_start(&a->listeners[i].io,
+			a->worker->link->listeners[i], EV_READ);
+	a->is_armed = true;
+}
+
+/* Full or ahead of the others: look away. */
+static bool
+must_wait(struct acceptor *a)
+{
+	struct worker *w = a->worker;
+
+	if (w->nclients >= (size_t)w->conf->max_connections ||
+		has_more_than_its_share(w)) {
+		disarm(a, LOOK_AGAIN_MS);
+		return true;
+	}
+	return false;
+}
+
+static void
+on_listener(struct ev_io *io, unsigned what)
+{
+	struct acceptor *a =
+		CONTAINER_OF(io, struct listener, io)->acceptor;
+	struct sock_addr peer;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_EVENT && !must_wait(a); i++) {
+		int fd = sock_accept(io->fd, &peer);
+
+		if (fd >= 0) {
+			client_open(a->worker, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			errno == ENOMEM) {
+			log_warn("accepting pauses");
+			disarm(a, SHORT_OF_FDS_MS);
+		}
+		return;
+	}
+}
+
+static void
+on_again(struct ev_timer *t)
+{
+	struct acceptor *a = CONTAINER_OF(t, struct acceptor, again);
+
+	if (a->is_armed)
+		return;
+	if (a->worker->nclients < (size_t)a->worker->conf->max_connections &&
+		!has_more_than_its_share(a->worker))
+		arm(a);
+	else
+		ev_timer_start(&a->again, LOOK_AGAIN_MS);
+}
+
+struct acceptor *
+acceptor_new(struct worker *w)
+{
+	struct acceptor *a = calloc(1, sizeof(*a));
+
+	GP_ASSERT(a != NULL);
+	a->worker = w;
+	a->n = w->link->nlisteners;
+	ev_timer_init(&a->again, w->ev, on_again);
+	for (size_t i = 0; i < a->n; i++) {
+		struct listener *l = &a->listeners[i];
+
+		ev_io_init(&l->io, w->ev, on_listener);
+		l->io.is_exclusive = true;
+		l->acceptor = a;
+	}
+	arm(a);
+	return a;
+}
+
+void
+acceptor_stop(struct acceptor *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		ev_io_stop(&a->listeners[i].io);
+	a->is_armed = true; /* on_again finds nothing to do */
+	ev_timer_stop(&a->again);
+}
+
+void
+acceptor_free(struct acceptor **a)
+{
+	if (*a == NULL)
+		return;
+	acceptor_stop(*a);
+	free(*a);
+	*a = NULL;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c - one chat or count, from request to answer. */
+#include "worker/session.h"
+
+#include <stdlib.h>
+
+#include "shared/base/check.h"
+#include "shared/http/out.h"
+#include "shared/sys/clock.h"
+#include "shared/sys/log.h"
+#include "worker/reply.h"
+#include "worker/upstream_head.h"
+
+#define BODY_MAX (128u << 20) /* a translated request or an unsent answer */
+#define HEAD_MAX 131072
+
+struct session {
+	struct client *client;
+	struct worker *worker;
+	struct arena arena;
+	struct xlate *xlate;
+	struct buf body; /* what xlate has for the client */
+	struct exchange *exchange; /* NULL: not begun, or over */
+	struct ev_timer heartbeat;
+	struct router_choice choice;
+	size_t held; /* bytes of the translated request, until upstream answers */
+	bool is_paused;
+	bool head_sent;
+	bool is_chunked;
+};
+
+static struct span session_id(const struct session *s);
+
+/* --- ending --------------------------------------------------------------- */
+
+static void
+count_tally(const struct session *s)
+{
+	const struct llm_tally *t = xlate_tally(s->xlate);
+	struct metrics *m = s->worker->metrics;
+	const struct llm_usage *u = &t->usage;
+	int64_t cached = MAX(u->cache_read, 0);
+
+	metrics_add(&m->notices, xlate_notice_count(s->xlate));
+	if (u->is_estimate)
+		return;
+	metrics_add(&m->tokens_in,
+		(uint64_t)(MAX(u->input, 0) + cached + MAX(u->cache_write, 0)));
+	metrics_add(&m->tokens_cached, (uint64_t)cached);
+	metrics_add(&m->tokens_out, (uint64_t)MAX(u->output, 0));
+}
+
+static void
+release_held(struct session *s)
+{
+	worker_release(s->worker, s->held);
+	s->held = 0;
+}
+
+static void
+session_free(struct session *s)
+{
+	release_held(s);
+	if (s->head_sent && xlate_is_stream(s->xlate))
+		metrics_sub(&s->worker->metrics->streams_live, 1);
+	count_tally(s);
+	ev_timer_stop(&s->heartbeat);
+	if (s->exchange != NULL)
+		exchange_cancel(&s->exchange);
+	xlate_fini(s->xlate);
+	buf_fini(&s->body);
+	arena_fini(&s->arena);
+	s->client->session = NULL;
+	free(s);
+}
+
+void
+session_cancel(struct session *s)
+{
+	log_debug("req=%.*s: the client left", SPAN_ARG(session_id(s)));
+	session_free(s);
+}
+
+static struct span
+session_id(const struct session *s)
+{
+	return xlate_request_id(s->xlate);
+}
+
+/* --- the answer ----------------------------------------------------------- */
+
+/* Fields that answers of any kind carry, when they come from upstream. */
+static void
+put_answer_fields(struct session *s, struct buf *out)
+{
+	struct buf notices;
+
+	http_out_field(out, s->client->dialect->request_id_header,
+		session_id(s));
+	http_out_field(out, "x-glmproxy-model", s->choice.route.model);
+	buf_init(&notices, 4096);
+	xlate_notices(s->xlate, &notices);
+	if (buf_len(&notices) > 0)
+		http_out_field(out, "x-glmproxy-notice", buf_span(&notices));
+	buf_fini(&notices);
+}
+
+static void
+send_stream_head(struct session *s)
+{
+	struct client *c = s->client;
+	struct metrics *m = s->worker->metrics;
+	struct buf *out;
+
+	/* HTTP/1.0 knows no chunks: the end of the connection ends it. */
+	s->is_chunked = client_head(c)->minor > 0;
+	if (!s->is_chunked)
+		c->keep_alive = false;
+	out = reply_begin(c, 200);
+	put_answer_fields(s, out);
+	http_out_field_cstr(out, "content-type",
+		"text/event-stream; charset=utf-8");
+	http_out_field_cstr(out, "cache-control", "no-cache, no-transform");
+	http_out_field_cstr(out, "x-accel-buffering", "no");
+	if (s->is_chunked)
+		http_out_field_cstr(out, "transfer-encoding", "chunked");
+	http_out_end(out);
+	s->head_sent = true;
+	metrics_add(&m->streams_total, 1);
+	metrics_add(&m->streams_live, 1);
+}
+
+/* Move what xlate has written to the client's output. */
+static void
+move_body(struct session *s)
+{
+	struct span body = buf_span(&s->body);
+
+	if (body.n == 0)
+		return;
+	if (s->is_chunked)
+		http_out_chunk(&s->client->out, body);
+	else
+		buf_put(&s->client->out, body);
+	buf_reset(&s->body, 16384);
+	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
+}
+
+static void
+end_stream(struct session *s, bool is_broken)
+{
+	struct client *c = s->client;
+
+	if (!s->head_sent)
+		send_stream_head(s);
+	move_body(s);
+	if (s->is_chunked)
+		http_out_last_chunk(&c->out);
+	if (is_broken) {
+		metrics_add(&s->worker->metrics->streams_broken, 1);
+		c->keep_alive = false;
+	}
+	session_free(s);
+	if (!client_answered(c))
+		return;
+}
+
+static void
+end_body(struct session *s)
+{
+	struct client *c = s->client;
+	struct buf body = s->body;
+
+	put_answer_fields(s, reply_begin(c, 200));
+	buf_init(&s->body, 0);
+	session_free(s);
+	reply_end(c, "application/json", buf_span(&body));
+	buf_fini(&body);
+}
+
+static void
+end_failed(struct session *s)
+{
+	struct client *c = s->client;
+	struct llm_failure f = *xlate_failure(s->xlate);
+	char id[64];
+	struct span req = span_head(session_id(s), sizeof(id));
+	struct arena texts;
+
+	/* The texts must outlive the session's arena. */
+	arena_init(&texts);
+	f.message = arena_dup(&texts, f.message);
+	f.param = arena_dup(&texts, f.param);
+	f.reset = arena_dup(&texts, f.reset);
+	f.trace = arena_dup(&texts, f.trace);
+	memcpy(id, req.p, req.n);
+	session_free(s);
+	reply_failure_as(c, &f, span_of(id, req.n));
+	arena_fini(&texts);
+}
+
+/* Let go of an exchange whose answer is complete for us; a broken one is
+ * closed by session_free. */
+static void
+release_exchange(struct session *s)
+{
+	if (s->exchange != NULL)
+		exchange_finish(&s->exchange);
+}
+
+static void
+stream_on(struct session *s)
+{
+	struct client *c = s->client;
+
+	if (!s->head_sent)
+		send_stream_head(s);
+	move_body(s);
+	if (!client_flush(c))
+		return;
+	if (!s->is_paused && s->exchange != NULL &&
+		buf_len(&c->out) > CLIENT_OUT_HIGH) {
+		s->is_paused = true;
+		exchange_pause(s->exchange);
+	}
+}
+
+/* xlate has moved on: bring the client up to date. s may be gone afterwards. */
+static void
+session_step(struct session *s, enum xlate_state state)
+{
+	switch (state) {
+	case XLATE_PENDING:
+		break;
+	case XLATE_OPEN:
+		stream_on(s);
+		break;
+	case XLATE_DONE:
+		release_exchange(s);
+		if (xlate_is_stream(s->xlate))
+			end_stream(s, false);
+		else
+			end_body(s);
+		break;
+	case XLATE_FAILED:
+		release_exchange(s);
+		end_failed(s);
+		break;
+	case XLATE_BROKEN:
+		end_stream(s, true);
+		break;
+	}
+}
+
+void
+session_drained(struct session *s)
+{
+	if (!s->is_paused || s->exchange == NULL)
+		return;
+	s->is_paused = false;
+	exchange_resume(s->exchange);
+}
+
+/* --- upstream ------------------------------------------------------------- */
+
+static void
+on_head(void *ctx, const struct http_head *head)
+{
+	struct session *s = ctx;
+
+	release_held(s);
+	session_step(s, xlate_head(s->xlate, head));
+}
+
+static void
+on_body(void *ctx, struct span bytes)
+{
+	struct session *s = ctx;
+
+	session_step(s, xlate_feed(s->xlate, bytes));
+}
+
+static void
+on_done(void *ctx)
+{
+	struct session *s = ctx;
+
+	s->exchange = NULL;
+	session_step(s, xlate_end(s->xlate));
+}
+
+static void
+on_fail(void *ctx, const struct gp_error *err)
+{
+	struct session *s = ctx;
+	struct llm_failure f = llm_failure_from(err, &s->arena);
+
+	s->exchange = NULL;
+	log_warnx("req=%.*s: upstream: %s", SPAN_ARG(session_id(s)), err->text);
+	if (s->client->purpose == LLM_COUNT)
+		session_step(s, xlate_count_locally(s->xlate));
+	else
+		session_step(s, xlate_fail(s->xlate, &f));
+}
+
+static const struct exchange_handler session_handler = {
+	.head = on_head,
+	.body = on_body,
+	.done = on_done,
+	.fail = on_fail,
+};
+
+static void
+on_heartbeat(struct ev_timer *t)
+{
+	struct session *s = CONTAINER_OF(t, struct session, heartbeat);
+
+	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
+	if (s->is_paused || s->exchange == NULL || !xlate_is_stream(s->xlate))
+		return;
+	metrics_add(&s->worker->metrics->heartbeats, 1);
+	session_step(s, xlate_heartbeat(s->xlate));
+}
+
+/* --- the request ---------------------------------------------------------- */
+
+static int64_t
+stall_limit(const struct session *s)
+{
+	const struct conf *conf = s->worker->conf;
+	struct span model = s->choice.route.model;
+
+	for (size_t i = 0; i < conf->models.n; i++)
+		if (conf->models.v[i].stall_ms >= 0 &&
+			span_eq(conf->models.v[i].name, model))
+			return conf->models.v[i].stall_ms;
+	return xlate_upstream_streams(s->xlate) ? conf->stream_timeout_ms :
+						  conf->request_timeout_ms;
+}
+
+static void
+send_upstream(struct session *s, const struct secret *key, struct buf *body)
+{
+	struct worker *w = s->worker;
+	struct client *c = s->client;
+	const struct dialect *d = s->choice.route.upstream;
+	struct buf head;
+	struct upstream_head u = {
+		.conf = w->conf,
+		.client = c->dialect,
+		.upstream = d,
+		.base = &w->router->upstreams[s->choice.upstream].url,
+		.path = c->purpose == LLM_COUNT ? d->count_path : d->chat_path,
+		.key = key,
+		.from = client_head(c),
+		.wants_stream = xlate_upstream_streams(s->xlate),
+		.body_bytes = buf_len(body),
+	};
+	struct exchange_request req = {
+		.upstream = s->choice.upstream,
+		.head = &head,
+		.body = body,
+		.head_timeout_ms = c->purpose == LLM_COUNT ?
+			MIN(3000, w->conf->request_timeout_ms) :
+			w->conf->request_timeout_ms,
+		.silence_timeout_ms = stall_limit(s),
+		.context = session_id(s).p,
+	};
+
+	s->held = u.body_bytes;
+	w->buffered += s->held;
+	buf_init(&head, HEAD_MAX);
+	upstream_head_put(&u, &head);
+	s->exchange = exchange_start(w->upstreams, &req, &session_handler, s);
+	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
+}
+
+static void
+pick_route(struct session *s)
+{
+	struct client *c = s->client;
+	const struct llm_req *r = xlate_request(s->xlate);
+	struct span model = jtext_unescape_dup(&s->arena, r->model);
+
+	router_pick(s->worker->router, model, llm_has_image(r), c->dialect,
+		&s->arena, &s->choice);
+	if (s->choice.notice != NULL)
+		xlate_notice(s->xlate, s->choice.notice, SPAN("model"));
+	log_debug("req=%.*s: %s -> %s, model %.*s", SPAN_ARG(session_id(s)),
+		c->dialect->name, s->choice.route.upstream->name,
+		SPAN_ARG(s->choice.route.model));
+}
+
+/* Counts go to an upstream that can count, or nowhere. */
+static bool
+counts_locally(const struct session *s)
+{
+	return s->client->purpose == LLM_COUNT &&
+		(!s->worker->conf->forward_count_to_upstream ||
+			s->choice.route.upstream->count_path.n == 0);
+}
+
+static enum gp_code
+translate_request(struct session *s, struct buf *body, struct gp_error *err)
+{
+	enum gp_code rc = xlate_read(s->xlate, buf_span(&s->client->body), err);
+
+	if (rc != GP_OK)
+		return rc;
+	pick_route(s);
+	return xlate_write(s->xlate, &s->choice.route, body, err);
+}
+
+static struct xlate_env
+make_env(struct worker *w)
+{
+	const struct conf *conf = w->conf;
+
+	return (struct xlate_env){
+		.now_wall_s = clock_wall_us() / 1000000,
+		.random = { worker_random(w), worker_random(w),
+			worker_random(w) },
+		.options = {
+			.default_max_tokens = conf->default_max_tokens,
+			.force_thinking =
+				conf->enable_zai_thinking == THINKING_TRUE ? 1 :
+				conf->enable_zai_thinking == THINKING_FALSE ? 0 :
+									     -1,
+			.replay_reasoning = conf->replay_reasoning,
+		},
+		.count_compat = conf->count_shape_compat,
+	};
+}
+
+static struct session *
+session_new(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct session *s = calloc(1, sizeof(*s));
+	struct xlate_env env = make_env(w);
+
+	GP_ASSERT(s != NULL);
+	s->client = c;
+	s->worker = w;
+	c->session = s;
+	arena_init(&s->arena);
+	buf_init(&s->body, BODY_MAX);
+	ev_timer_init(&s->heartbeat, w->ev, on_heartbeat);
+	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
+		c->dialect, c->purpose, &env, &s->body);
+	return s;
+}
+
+void
+session_start(struct client *c)
+{
+	struct session *s = session_new(c);
+	struct secret key;
+	struct span name;
+	struct buf body;
+	struct gp_error err;
+	struct llm_failure f;
+
+	buf_init(&body, BODY_MAX);
+	if (translate_request(s, &body, &err) != GP_OK) {
+		buf_fini(&body);
+		f = llm_failure_from(&err, &s->arena);
+		session_step(s, xlate_fail(s->xlate, &f));
+		return;
+	}
+	client_drop_body(c);
+	if (counts_locally(s)) {
+		buf_fini(&body);
+		session_step(s, xlate_count_locally(s->xlate));
+		return;
+	}
+	/* Admitted by the same rule when its head came. */
+	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,
+		    &err) != GP_OK)
+		GP_UNREACHED();
+	send_upstream(s, &key, &body);
+	secret_wipe(&key);
+}
