@@ -15,7 +15,10 @@
  *
  * Stricter than llhttp in requests: two or no Host with HTTP/1.1, obs-fold,
  * Transfer-Encoding with HTTP/1.0, a second authorization, x-api-key or
- * content-type, and a target that is not origin-form are failures.
+ * content-type, and a target that is not origin-form are failures. In both
+ * kinds lines end in CRLF, there are no control characters but tab, and chunked
+ * is the only transfer-encoding. Upgrade fields are ignored; CONNECT and 101
+ * are failures.
  * spec: RFC 9112; limits: HTTP_HEAD_MAX bytes, HTTP_FIELDS_MAX fields.
  */
 #ifndef HTTP_MSG_H

@@ -301,7 +301,7 @@ url_parse(struct span text, struct url *out, struct gp_error *err)
 {
 	struct url u = { .is_tls = false };
 	struct authority a;
-	struct span rest;
+	struct span rest = SPAN_EMPTY;
 	enum gp_code rc;
 	size_t n;
 

@@ -192,7 +192,7 @@ test_views(void **state)
 static void
 test_long_name(void **state)
 {
-	char *name = t_repeat("n", 3 * SSE_NAME_MAX);
+	char *name = t_repeat("n", (size_t)3 * SSE_NAME_MAX);
 	struct buf in, want;
 	struct span log;
 
@@ -256,8 +256,8 @@ test_limit(void **state)
 	size_t len = 0;
 
 	(void)state;
-	buf_init(&one, 3 * SSE_EVENT_MAX);
-	buf_init(&two, 3 * SSE_EVENT_MAX);
+	buf_init(&one, (size_t)3 * SSE_EVENT_MAX);
+	buf_init(&two, (size_t)3 * SSE_EVENT_MAX);
 	for (size_t over = 0; over < 2; over++) {
 		int want = over == 0 ? 1 : -1;
 
@@ -313,7 +313,7 @@ test_cost(void **state)
 	size_t len = 0;
 
 	(void)state;
-	buf_init(&b, 3 * SSE_EVENT_MAX);
+	buf_init(&b, (size_t)3 * SSE_EVENT_MAX);
 	buf_puts(&b, "data: ");
 	put_filler(&b, 10000000);
 	buf_puts(&b, "\n\n");

@@ -15,29 +15,28 @@ test_urls(void **state)
 {
 	static const struct {
 		const char *text;
-		unsigned is;
+		unsigned is, port;
 		const char *host;
-		unsigned port;
 		const char *path;
 	} cases[] = {
-		{ "https://api.example/v4", IS_TLS, "api.example", 443, "/v4" },
-		{ "http://h", 0, "h", 80, "" },
-		{ "http://h/", 0, "h", 80, "" },
-		{ "http://h///", 0, "h", 80, "" },
-		{ "HTTPS://H/a/b//", IS_TLS, "H", 443, "/a/b" },
-		{ "http://h//a", 0, "h", 80, "//a" },
-		{ "http://h:1", 0, "h", 1, "" },
-		{ "https://h:65535/x", IS_TLS, "h", 65535, "/x" },
-		{ "http://h:00080", 0, "h", 80, "" },
-		{ "http://a-b.c_d.e1", 0, "a-b.c_d.e1", 80, "" },
-		{ "http://1a", 0, "1a", 80, "" },
-		{ "http://1.2.3.4.example", 0, "1.2.3.4.example", 80, "" },
-		{ "http://127.0.0.1:5000/v1", IS_IP, "127.0.0.1", 5000, "/v1" },
-		{ "http://255.255.255.255", IS_IP, "255.255.255.255", 80, "" },
-		{ "https://[::1]", IS_TLS | IS_IP | IS_IPV6, "::1", 443, "" },
-		{ "http://[2001:DB8::]:8080/x", IS_IP | IS_IPV6,
-			"2001:DB8::", 8080, "/x" },
-		{ "http://h/%7Ea/b-._~!$&'()*+,;=:@", 0, "h", 80,
+		{ "https://api.example/v4", IS_TLS, 443, "api.example", "/v4" },
+		{ "http://h", 0, 80, "h", "" },
+		{ "http://h/", 0, 80, "h", "" },
+		{ "http://h///", 0, 80, "h", "" },
+		{ "HTTPS://H/a/b//", IS_TLS, 443, "H", "/a/b" },
+		{ "http://h//a", 0, 80, "h", "//a" },
+		{ "http://h:1", 0, 1, "h", "" },
+		{ "https://h:65535/x", IS_TLS, 65535, "h", "/x" },
+		{ "http://h:00080", 0, 80, "h", "" },
+		{ "http://a-b.c_d.e1", 0, 80, "a-b.c_d.e1", "" },
+		{ "http://1a", 0, 80, "1a", "" },
+		{ "http://1.2.3.4.example", 0, 80, "1.2.3.4.example", "" },
+		{ "http://127.0.0.1:5000/v1", IS_IP, 5000, "127.0.0.1", "/v1" },
+		{ "http://255.255.255.255", IS_IP, 80, "255.255.255.255", "" },
+		{ "https://[::1]", IS_TLS | IS_IP | IS_IPV6, 443, "::1", "" },
+		{ "http://[2001:DB8::]:8080/x", IS_IP | IS_IPV6, 8080,
+			"2001:DB8::", "/x" },
+		{ "http://h/%7Ea/b-._~!$&'()*+,;=:@", 0, 80, "h",
 			"/%7Ea/b-._~!$&'()*+,;=:@" },
 	};
 
