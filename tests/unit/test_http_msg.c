@@ -90,6 +90,7 @@ feed_piece(struct run *r, struct http_msg *m, struct span in)
 			assert_int_equal(
 				http_msg_feed(m, SPAN("GET"), &used, NULL),
 				HTTP_FAIL);
+			assert_int_equal(http_msg_eof(m, NULL), HTTP_FAIL);
 			return;
 		}
 		if (step != HTTP_DONE)

@@ -298,6 +298,27 @@ test_limit(void **state)
 	buf_fini(&two);
 }
 
+/* An event over the limit that only the end of the stream completes. */
+static void
+test_limit_at_end(void **state)
+{
+	struct sse_event ev;
+	struct sse s;
+	struct buf b;
+	size_t used;
+
+	(void)state;
+	buf_init(&b, (size_t)2 * SSE_EVENT_MAX);
+	buf_puts(&b, "data:");
+	put_filler(&b, SSE_EVENT_MAX + 1);
+	sse_init(&s);
+	assert_int_equal(
+		sse_feed(&s, buf_span(&b), &used, &ev, NULL), SSE_MORE);
+	assert_int_equal(sse_end(&s, &ev), SSE_FAIL);
+	sse_fini(&s);
+	buf_fini(&b);
+}
+
 static double
 cpu_s(void)
 {
@@ -358,6 +379,7 @@ main(void)
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_at_end),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_put),
 	};
