@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* test_slots_threads.c - writers and readers of the shared memory at the same
+ * time, as threads in place of processes so that the thread sanitizer sees
+ * them. */
+#include "tests/lib/t.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "shared/sys/shm.h"
+
+enum {
+	WRITERS = 3,
+	ROUNDS = 20000,
+	LIVES = 50 /* of each writer: claimed and retired so often */
+};
+
+static struct shm *m;
+static atomic_bool is_over;
+
+static void
+start(pthread_t *t, void *(*fn)(void *), void *arg)
+{
+	assert_int_equal(pthread_create(t, NULL, fn, arg), 0);
+}
+
+static void
+join(pthread_t t)
+{
+	assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+/* A worker: counts, beats, says how many connections it has. */
+static void *
+work(void *arg)
+{
+	struct shm_slot *const slot = arg;
+
+	for (int i = 0; i < ROUNDS / LIVES; i++) {
+		metrics_add(&slot->metrics.requests_chat, 1);
+		metrics_add(&slot->metrics.streams_live, 1);
+		atomic_store(&slot->heartbeat_ms, i);
+		atomic_store(&slot->connections, 1);
+		metrics_sub(&slot->metrics.streams_live, 1);
+	}
+	return NULL;
+}
+
+/* Lookers-on: totals never shrink, and never grow past what was counted. */
+static void *
+look(void *arg)
+{
+	static _Thread_local struct metrics all;
+	uint64_t last = 0;
+	size_t *const wrong = arg;
+
+	while (!atomic_load(&is_over)) {
+		uint64_t now;
+
+		shm_totals(m, &all);
+		now = metrics_get(&all.requests_chat);
+		if (now < last || now > (uint64_t)WRITERS * ROUNDS)
+			(*wrong)++;
+		last = now;
+	}
+	return NULL;
+}
+
+static void
+test_totals_beside_deaths(void **state)
+{
+	pthread_t workers[WRITERS];
+	pthread_t lookers[2];
+	size_t wrong[2] = { 0, 0 };
+	struct metrics all;
+
+	(void)state;
+	atomic_store(&is_over, false);
+	for (size_t i = 0; i < ARRAY_LEN(lookers); i++)
+		start(&lookers[i], look, &wrong[i]);
+	for (uint32_t life = 0; life < LIVES; life++) {
+		int slots[WRITERS];
+
+		for (size_t i = 0; i < WRITERS; i++) {
+			slots[i] = shm_claim(m, SHM_WORKER, life);
+			assert_true(slots[i] >= 0);
+			start(&workers[i], work, &m->slots[slots[i]]);
+		}
+		for (size_t i = 0; i < WRITERS; i++) {
+			join(workers[i]);
+			shm_retire(m, slots[i]);
+		}
+	}
+	atomic_store(&is_over, true);
+	for (size_t i = 0; i < ARRAY_LEN(lookers); i++) {
+		join(lookers[i]);
+		assert_int_equal(wrong[i], 0);
+	}
+	shm_totals(m, &all);
+	assert_int_equal(metrics_get(&all.requests_chat), WRITERS * ROUNDS);
+	assert_int_equal(metrics_get(&all.streams_live), 0);
+}
+
+/* All addresses of one publication have the same port; how many there are
+ * follows from it. */
+static void *
+publish(void *arg)
+{
+	struct sock_addr addrs[SHM_ADDRS];
+
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		const size_t n = (size_t)i % SHM_ADDRS + 1;
+
+		for (size_t k = 0; k < n; k++)
+			if (!sock_addr_parse(
+				    &addrs[k], SPAN("10.0.0.1"), (uint16_t)i))
+				abort();
+		shm_host_set(&m->hosts[0], addrs, n, i);
+	}
+	atomic_store(&is_over, true);
+	return NULL;
+}
+
+static void *
+read_addrs(void *arg)
+{
+	struct sock_addr addrs[SHM_ADDRS];
+	size_t *const wrong = arg;
+
+	while (!atomic_load(&is_over)) {
+		const size_t n = shm_host_get(&m->hosts[0], addrs);
+		const uint16_t port = n > 0 ? sock_addr_port(&addrs[0]) : 0;
+
+		if (n > 0 && n != (size_t)port % SHM_ADDRS + 1)
+			(*wrong)++;
+		for (size_t i = 0; i < n; i++)
+			if (sock_addr_port(&addrs[i]) != port)
+				(*wrong)++;
+	}
+	return NULL;
+}
+
+static void
+test_addresses_are_never_mixed(void **state)
+{
+	pthread_t readers[2];
+	pthread_t writer;
+	size_t wrong[2] = { 0, 0 };
+	struct sock_addr last[SHM_ADDRS];
+
+	(void)state;
+	atomic_store(&is_over, false);
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		start(&readers[i], read_addrs, &wrong[i]);
+	start(&writer, publish, NULL);
+	join(writer);
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+		join(readers[i]);
+		assert_int_equal(wrong[i], 0);
+	}
+	assert_int_equal(
+		shm_host_get(&m->hosts[0], last), (ROUNDS - 1) % SHM_ADDRS + 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_totals_beside_deaths),
+		cmocka_unit_test(test_addresses_are_never_mixed),
+	};
+	struct gp_error err;
+	int failed;
+	int fd;
+
+	m = shm_create(&fd, &err);
+	if (m == NULL)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	shm_detach(m);
+	(void)close(fd);
+	return failed;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* test_shm.c - the shared memory: mapping, slots, addresses; and the child's
+ * link, which lives in it. */
+#include "tests/lib/t.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/base/check.h"
+#include "shared/sys/clock.h"
+#include "shared/sys/link.h"
+#include "shared/sys/shm.h"
+
+static struct shm *
+fresh(int *fd)
+{
+	struct gp_error err;
+	struct shm *const m = shm_create(fd, &err);
+
+	assert_non_null(m);
+	return m;
+}
+
+/* --- the mapping ---------------------------------------------------------- */
+
+static void
+test_create_and_attach(void **state)
+{
+	const int64_t before_us = clock_wall_us();
+	struct gp_error err;
+	const struct shm *look;
+	struct shm *again;
+	const int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	struct shm *m;
+	int fd;
+
+	(void)state;
+	assert_true(zero >= 0);
+	m = fresh(&fd);
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	assert_true(atomic_load(&m->started_wall_us) >= before_us);
+	assert_int_equal((uintptr_t)&m->slots[1] % 128, 0);
+	again = shm_attach(fd, &err);
+	assert_non_null(again);
+	assert_ptr_not_equal(again, m);
+	atomic_store(&m->generation, 7);
+	assert_int_equal(atomic_load(&again->generation), 7);
+	look = shm_peek(fd, &err);
+	assert_non_null(look);
+	assert_int_equal(atomic_load(&look->generation), 7);
+	/* The kernel says EFAULT where we would get a SIGSEGV. */
+	assert_int_equal(read(zero, (void *)(uintptr_t)look, 1), -1);
+	assert_int_equal(errno, EFAULT);
+	/* Its size is fixed for good: a cut would be a SIGBUS elsewhere. */
+	assert_int_equal(ftruncate(fd, 1), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(close(zero), 0);
+	shm_detach(look);
+	shm_detach(again);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+static int
+file_of(size_t n, int seals)
+{
+	const int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)n), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void
+test_refuses_what_is_not_ours(void **state)
+{
+	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct gp_error err;
+	struct shm *m;
+	int fds[5];
+
+	(void)state;
+	fds[0] = file_of(sizeof(*m) - 1, all);
+	fds[1] = file_of(sizeof(*m), 0);
+	fds[2] = file_of(sizeof(*m), all); /* no magic */
+	fds[3] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	m = fresh(&fds[4]);
+	m->layout ^= 1;
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		assert_null(shm_attach(fds[i], &err));
+		assert_int_equal(err.code, GP_E_SCHEMA);
+		assert_int_equal(close(fds[i]), 0);
+	}
+	assert_null(shm_attach(-1, &err));
+	shm_detach(m);
+}
+
+/* --- slots ---------------------------------------------------------------- */
+
+static void
+test_slots_are_claimed_and_retired(void **state)
+{
+	struct metrics all;
+	struct shm *m;
+	int slot;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	for (int i = 0; i < SHM_SLOTS; i++)
+		assert_int_equal(shm_claim(m, SHM_WORKER, 3), i);
+	assert_int_equal(shm_claim(m, SHM_WORKER, 3), -1);
+	assert_int_equal(atomic_load(&m->slots[9].generation), 3);
+	assert_int_equal(atomic_load(&m->slots[9].state), SHM_STARTING);
+	assert_true(atomic_load(&m->slots[9].heartbeat_ms) > 0);
+
+	atomic_store(&m->slots[9].pid, 4711);
+	atomic_store(&m->slots[9].state, SHM_READY);
+	atomic_store(&m->slots[9].connections, 5);
+	metrics_add(&m->slots[9].metrics.cancelled, 2);
+	metrics_add(&m->slots[9].metrics.streams_live, 2);
+	metrics_add(&m->slots[8].metrics.cancelled, 1);
+	metrics_add(&m->slots[8].metrics.streams_live, 1);
+	shm_totals(m, &all);
+	assert_int_equal(metrics_get(&all.cancelled), 3);
+	assert_int_equal(metrics_get(&all.streams_live), 3);
+
+	shm_retire(m, 9);
+	shm_retire(m, 9); /* counted once */
+	shm_totals(m, &all);
+	assert_int_equal(metrics_get(&all.cancelled), 3);
+	assert_int_equal(metrics_get(&all.streams_live), 1);
+
+	slot = shm_claim(m, SHM_ADMIN, 4);
+	assert_int_equal(slot, 9);
+	assert_int_equal(atomic_load(&m->slots[9].pid), 0);
+	assert_int_equal(atomic_load(&m->slots[9].connections), 0);
+	assert_int_equal(atomic_load(&m->slots[9].state), SHM_STARTING);
+	assert_int_equal(metrics_get(&m->slots[9].metrics.cancelled), 0);
+	metrics_add(&m->slots[9].metrics.cancelled, 10);
+	shm_totals(m, &all);
+	assert_int_equal(metrics_get(&all.cancelled), 13);
+	assert_dies(shm_retire(m, SHM_SLOTS));
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+test_last_words_reach_the_parent(void **state)
+{
+	struct shm *m;
+	int slot;
+	int status;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	slot = shm_claim(m, SHM_WORKER, 1);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		shm_catch_panic(&m->slots[slot]);
+		check_fail("a < b", "x.c", 12);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_non_null(strstr(m->slots[slot].panic, "x.c:12"));
+	assert_non_null(strstr(m->slots[slot].panic, "a < b"));
+	shm_retire(m, slot);
+	assert_int_equal(m->slots[slot].panic[0], '\0');
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+/* --- addresses ------------------------------------------------------------ */
+
+static void
+test_hosts(void **state)
+{
+	struct sock_addr in[SHM_ADDRS + 1];
+	struct sock_addr out[SHM_ADDRS];
+	struct shm_host *h;
+	struct shm *m;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	h = &m->hosts[2];
+	assert_int_equal(shm_host_get(h, out), 0);
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		assert_true(sock_addr_parse(&in[i], SPAN("::1"), (uint16_t)i));
+	shm_host_set(h, in, 2, 99);
+	assert_int_equal(shm_host_get(h, out), 2);
+	assert_int_equal(sock_addr_port(&out[1]), 1);
+	assert_int_equal(out[1].len, in[1].len);
+	assert_int_equal(atomic_load(&h->resolved_ms), 99);
+	/* More than fit are cut. */
+	shm_host_set(h, in, ARRAY_LEN(in), 100);
+	assert_int_equal(shm_host_get(h, out), SHM_ADDRS);
+	assert_int_equal(sock_addr_port(&out[SHM_ADDRS - 1]), SHM_ADDRS - 1);
+
+	/* A writer died half-way: readers see nothing, the next one heals. */
+	atomic_fetch_add(&h->version, 1);
+	assert_int_equal(shm_host_get(h, out), 0);
+	shm_host_set(h, in, 1, 101);
+	assert_int_equal(shm_host_get(h, out), 1);
+
+	/* Readers trust nothing. */
+	atomic_store(&h->count, SHM_ADDRS + 1);
+	assert_int_equal(shm_host_get(h, out), 0);
+	atomic_store(&h->count, 1);
+	h->addrs[0].len = sizeof(h->addrs[0].ss) + 1;
+	assert_int_equal(shm_host_get(h, out), 0);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+/* --- link ----------------------------------------------------------------- */
+
+static void
+test_link(void **state)
+{
+	struct link link = { .dead_fd = -1 };
+	int fds[2];
+	char c = 0;
+	int fd;
+
+	(void)state;
+	link.shm = fresh(&fd);
+	link.slot = shm_claim(link.shm, SHM_WORKER, 1);
+	assert_int_equal(pipe(fds), 0);
+	link.ready_fd = fds[1];
+	link_ready(&link);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	assert_int_equal(atomic_load(&link_slot(&link)->state), SHM_READY);
+	link_beat(&link, 123456);
+	assert_int_equal(atomic_load(&link_slot(&link)->heartbeat_ms), 123456);
+	assert_ptr_equal(link_slot(&link), &link.shm->slots[0]);
+	assert_int_equal(close(fds[0]), 0);
+	assert_int_equal(close(fds[1]), 0);
+	shm_detach(link.shm);
+	assert_int_equal(close(fd), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_create_and_attach),
+		cmocka_unit_test(test_refuses_what_is_not_ours),
+		cmocka_unit_test(test_slots_are_claimed_and_retired),
+		cmocka_unit_test(test_last_words_reach_the_parent),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_link),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
