@@ -6,7 +6,8 @@
 
 #include "shared/base/check.h"
 
-#define FIRST_CAP 64
+#define FIRST_CAP  64
+#define SLOT_BYTES sizeof(void *)
 
 void
 heap_init(struct heap *h)
@@ -71,9 +72,9 @@ heap_push(struct heap *h, struct heap_node *node, int64_t key)
 		const size_t cap = h->cap == 0 ? FIRST_CAP : h->cap * 2;
 		struct heap_node **v;
 
-		if (cap > SIZE_MAX / sizeof(*v))
+		if (cap > SIZE_MAX / SLOT_BYTES)
 			GP_NOMEM();
-		v = realloc(h->v, cap * sizeof(*v));
+		v = realloc(h->v, cap * SLOT_BYTES);
 		if (v == NULL)
 			GP_NOMEM();
 		h->v = v;

@@ -337,7 +337,7 @@ static jref
 find_duplicate_sorted(const struct jdoc *d, jref obj)
 {
 	const size_t n = jdoc_count(d, obj);
-	jref *const keys = malloc(n * sizeof(*keys));
+	jref *const keys = calloc(n, sizeof(*keys));
 	jref found = JREF_NONE;
 	size_t at = 0;
 

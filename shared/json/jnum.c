@@ -3,12 +3,12 @@
  * locale, and without rounding where that matters. */
 #include "shared/json/jdoc.h"
 
-#include <math.h>
-
 /* More significant digits than this never fit an int64. */
 #define DIGITS_MAX 19
 /* Far outside what a double can hold, far inside int64. */
 #define EXP_LIMIT 1000000000000
+/* 10 to this power is a double. */
+#define POWER_MAX INT64_C(300)
 
 /* digits * 10^exp, plus less than one unit of the last digit if is_cut. */
 struct decimal {
@@ -116,29 +116,32 @@ power_of_ten(unsigned n)
 	return v;
 }
 
+/* x * 10^exp for x > 0; infinite or 0 outside the range. */
+static double
+scale(double x, int64_t exp)
+{
+	/* The quotient may be above 0 where the power is infinite already: in
+	 * two steps. */
+	const int64_t n = MIN(exp < 0 ? -exp : exp, 2 * POWER_MAX);
+	const unsigned first = (unsigned)MIN(n, POWER_MAX);
+	const unsigned second = (unsigned)n - first;
+
+	if (exp < 0)
+		return x / power_of_ten(first) / power_of_ten(second);
+	return x * power_of_ten(first) * power_of_ten(second);
+}
+
 bool
 jdoc_double(const struct jdoc *d, jref r, double *out)
 {
 	struct decimal v;
-	double x;
+	double x = 0;
 
 	if (jdoc_type(d, r) != J_NUM)
 		return false;
 	v = read_decimal(jdoc_raw(d, r).s);
-	x = (double)v.digits;
-	if (v.digits == 0)
-		x = 0;
-	else if (v.exp > 308)
-		x = (double)INFINITY;
-	else if (v.exp >= 0)
-		x *= power_of_ten((unsigned)v.exp);
-	else if (v.exp >= -300)
-		x /= power_of_ten((unsigned)-v.exp);
-	else if (v.exp >= -350)
-		/* In two steps, or the power itself would be infinite. */
-		x = x / 1e300 / power_of_ten((unsigned)(-v.exp - 300));
-	else
-		x = 0;
+	if (v.digits > 0)
+		x = scale((double)v.digits, v.exp);
 	*out = v.is_negative ? -x : x;
 	return true;
 }

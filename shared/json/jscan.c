@@ -366,47 +366,60 @@ scan_literal(struct jscan *s, const char *p, const char *end)
 	return p;
 }
 
-/* The state behind c inside a number; ST_AFTER if c ends the number. */
-static enum state
-number_step(uint8_t state, char c)
-{
-	const bool is_e = c == 'e' || c == 'E';
+enum number_byte {
+	NB_ZERO,
+	NB_DIGIT,
+	NB_DOT,
+	NB_E,
+	NB_SIGN,
+	NB_OTHER,
+	NB_COUNT
+};
 
-	switch (state) {
-	case ST_MINUS:
-		return c == '0' ? ST_ZERO : is_digit(c) ? ST_INT : ST_FAILED;
-	case ST_ZERO:
-		if (is_digit(c))
-			return ST_FAILED;
-		return c == '.' ? ST_DOT : is_e ? ST_EXP : ST_AFTER;
-	case ST_INT:
-		if (is_digit(c))
-			return ST_INT;
-		return c == '.' ? ST_DOT : is_e ? ST_EXP : ST_AFTER;
-	case ST_DOT:
-		return is_digit(c) ? ST_FRAC : ST_FAILED;
-	case ST_FRAC:
-		return is_digit(c) ? ST_FRAC : is_e ? ST_EXP : ST_AFTER;
-	case ST_EXP:
-		if (c == '+' || c == '-')
-			return ST_EXP_SIGN;
-		return is_digit(c) ? ST_EXP_DIGITS : ST_FAILED;
-	case ST_EXP_SIGN:
-		return is_digit(c) ? ST_EXP_DIGITS : ST_FAILED;
-	default: /* ST_EXP_DIGITS */
-		return is_digit(c) ? ST_EXP_DIGITS : ST_AFTER;
+static enum number_byte
+number_byte(char c)
+{
+	switch (c) {
+	case '0':
+		return NB_ZERO;
+	case '.':
+		return NB_DOT;
+	case 'e':
+	case 'E':
+		return NB_E;
+	case '+':
+	case '-':
+		return NB_SIGN;
+	default:
+		return is_digit(c) ? NB_DIGIT : NB_OTHER;
 	}
 }
+
+/* The state behind a byte inside a number; ST_AFTER if it is not part of it. */
+static const uint8_t number_next[ST_COUNT][NB_COUNT] = {
+#define ROW(state, zero, digit, dot, e, sign, other)                           \
+ [ST_##state] = { ST_##zero, ST_##digit, ST_##dot, ST_##e, ST_##sign,          \
+	 ST_##other }
+	ROW(MINUS, ZERO, INT, FAILED, FAILED, FAILED, FAILED),
+	ROW(ZERO, FAILED, FAILED, DOT, EXP, AFTER, AFTER),
+	ROW(INT, INT, INT, DOT, EXP, AFTER, AFTER),
+	ROW(DOT, FRAC, FRAC, FAILED, FAILED, FAILED, FAILED),
+	ROW(FRAC, FRAC, FRAC, AFTER, EXP, AFTER, AFTER),
+	ROW(EXP, EXP_DIGITS, EXP_DIGITS, FAILED, FAILED, EXP_SIGN, FAILED),
+	ROW(EXP_SIGN, EXP_DIGITS, EXP_DIGITS, FAILED, FAILED, FAILED, FAILED),
+	ROW(EXP_DIGITS, EXP_DIGITS, EXP_DIGITS, AFTER, AFTER, AFTER, AFTER),
+#undef ROW
+};
 
 static const char *
 scan_number(struct jscan *s, const char *p, const char *end)
 {
 	for (; p < end; p++) {
-		const enum state next = number_step(s->state, *p);
+		const uint8_t next = number_next[s->state][number_byte(*p)];
 
 		if (next == ST_FAILED)
 			return fail_at(s, p, WHY_NUMBER);
-		s->state = (uint8_t)next;
+		s->state = next;
 		if (next == ST_AFTER)
 			break;
 	}

@@ -20,7 +20,7 @@
 
 #define JSCAN_DEPTH_MAX  512
 #define JSCAN_TOKENS_MAX 1000000
-#define JSCAN_CLIMB_MAX  (16 * JSCAN_TOKENS_MAX)
+#define JSCAN_CLIMB_MAX  16000000
 
 struct jscan {
 	size_t offset; /* bytes consumed so far */

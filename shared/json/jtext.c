@@ -54,7 +54,9 @@ escape_char(char c, char *out)
 		out[1] = u >= 0x20 ? c : letters[u];
 		return SHORT_ESCAPE;
 	}
-	memcpy(out + 1, "u00", 3);
+	out[1] = 'u';
+	out[2] = '0';
+	out[3] = '0';
 	out[4] = hex_digits[u >> 4];
 	out[5] = hex_digits[u & 0xf];
 	return UNICODE_ESCAPE;

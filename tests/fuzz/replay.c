@@ -50,6 +50,7 @@ run_directory(const char *path)
 		perror(path);
 		return -1;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
