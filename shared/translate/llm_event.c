@@ -12,8 +12,8 @@ merge_field(int64_t *to, int64_t more)
 	return 0;
 }
 
-static bool
-says_anything(const struct llm_usage *u)
+bool
+llm_usage_is_said(const struct llm_usage *u)
 {
 	return u->input >= 0 || u->cache_read >= 0 || u->cache_write >= 0 ||
 		u->output >= 0 || u->reasoning >= 0;
@@ -24,7 +24,7 @@ llm_usage_merge(struct llm_usage *to, const struct llm_usage *more)
 {
 	unsigned kept = 0;
 
-	if (!says_anything(more))
+	if (!llm_usage_is_said(more))
 		return;
 	kept += merge_field(&to->input, more->input);
 	kept += merge_field(&to->cache_read, more->cache_read);

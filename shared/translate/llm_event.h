@@ -67,6 +67,23 @@ struct llm_event {
 	const char *why; /* ERROR without content: a clause for people */
 };
 
+/* An event of which nothing else is said. */
+static inline struct llm_event
+llm_event_of(enum llm_kind kind, enum llm_block block)
+{
+	return (struct llm_event){
+		.kind = kind,
+		.block = block,
+		.id = JESC_EMPTY,
+		.name = JESC_EMPTY,
+		.text = JESC_EMPTY,
+		.signature = JESC_EMPTY,
+		.stop_text = JESC_EMPTY,
+		.usage = LLM_USAGE_NONE,
+		.error = JRAW_NONE,
+	};
+}
+
 struct llm_sink {
 	enum gp_code (*put)(struct llm_sink *s, const struct llm_event *e,
 		struct gp_error *err);
@@ -77,6 +94,9 @@ llm_put(struct llm_sink *s, const struct llm_event *e, struct gp_error *err)
 {
 	return s->put(s, e, err);
 }
+
+/* True if any field is said. */
+bool llm_usage_is_said(const struct llm_usage *u);
 
 /* Add what `more` says to `to`: fields that are said replace. */
 void llm_usage_merge(struct llm_usage *to, const struct llm_usage *more);

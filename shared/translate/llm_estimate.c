@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* llm_estimate.c - a cheap guess at a request's tokens. */
+#include "shared/translate/llm_estimate.h"
+
+#include "shared/base/swar.h"
+#include "shared/translate/llm_image_size.h"
+#include "shared/translate/llm_unit.h"
+
+/* Tenths of a byte a token. */
+#define ASCII_TENTHS 36
+#define OTHER_TENTHS 25
+
+/* Text is mostly ASCII when so many percent of its bytes are. */
+#define ASCII_PERCENT 80
+
+#define PER_MESSAGE   4
+#define PER_TOOL      8
+#define PER_IMAGE     1200 /* of unknown size */
+#define IMAGE_TILE    28   /* pixels a side that make one token */
+
+struct sums {
+	uint64_t bytes, other; /* other: of those, outside of ASCII */
+	uint64_t tokens;       /* of all that is not text */
+};
+
+/* Bytes with the top bit. */
+static uint64_t
+count_other(struct span s)
+{
+	uint64_t n = 0;
+	size_t i = 0;
+
+	for (; s.n - i >= SWAR_BYTES; i += SWAR_BYTES) {
+		const uint64_t tops = swar_load(s.p + i) & SWAR_TOP;
+
+		/* The product's highest byte is the sum of all bytes. */
+		n += (tops >> 7) * SWAR_ALL(1) >> 56;
+	}
+	for (; i < s.n; i++)
+		n += (uint8_t)s.p[i] >> 7;
+	return n;
+}
+
+/* s: escaped text or a JSON value. What an escape means is counted, since some
+ * clients escape everything outside of ASCII. */
+static void
+add_span(struct sums *sums, struct span s)
+{
+	for (;;) {
+		const size_t plain = span_find_char(s, '\\');
+		size_t len, n;
+
+		sums->bytes += plain;
+		sums->other += count_other(span_head(s, plain));
+		s = span_from(s, plain);
+		if (s.n == 0)
+			return;
+		len = unit_escape_len(s);
+		n = len == UNIT_SHORT ?
+			1 :
+			jesc_decoded_len((struct jesc){ span_head(s, len) });
+		sums->bytes += n;
+		sums->other += n > 1 ? n : 0;
+		s = span_from(s, len);
+	}
+}
+
+static void
+add_image(struct sums *sums, const struct llm_image *img)
+{
+	uint32_t w, h;
+
+	if (!llm_image_size(img, &w, &h)) {
+		sums->tokens += PER_IMAGE;
+		return;
+	}
+	w = (w + IMAGE_TILE - 1) / IMAGE_TILE;
+	h = (h + IMAGE_TILE - 1) / IMAGE_TILE;
+	sums->tokens += (uint64_t)w * h;
+}
+
+/* All but the parts inside of a result. */
+static void
+add_part(struct sums *sums, const struct llm_part *p)
+{
+	switch (p->kind) {
+	case LLM_PART_TEXT:
+	case LLM_PART_THINK:
+		add_span(sums, p->text.s);
+		break;
+	case LLM_PART_IMAGE:
+		add_image(sums, &p->image);
+		break;
+	case LLM_PART_CALL:
+		add_span(sums, p->name.s);
+		add_span(sums,
+			p->args.has_text ? p->args.text.s : p->args.value.s);
+		break;
+	case LLM_PART_RESULT:
+		break;
+	}
+}
+
+static void
+add_turn(struct sums *sums, const struct llm_turn *t)
+{
+	sums->tokens += PER_MESSAGE;
+	for (size_t i = 0; i < t->parts.n; i++) {
+		const struct llm_part *const p = &t->parts.v[i];
+
+		add_part(sums, p);
+		/* Results do not nest. */
+		for (size_t k = 0; k < p->parts.n; k++)
+			add_part(sums, &p->parts.v[k]);
+	}
+}
+
+static uint64_t
+tokens_of(uint64_t bytes, uint64_t tenths)
+{
+	return (bytes * 10 + tenths - 1) / tenths;
+}
+
+int64_t
+llm_estimate(const struct llm_req *r)
+{
+	struct sums sums = { 0 };
+	bool is_ascii;
+
+	for (size_t i = 0; i < r->turns.n; i++)
+		add_turn(&sums, &r->turns.v[i]);
+	for (size_t i = 0; i < r->tools.n; i++) {
+		const struct llm_tool *const t = &r->tools.v[i];
+
+		sums.tokens += PER_TOOL;
+		add_span(&sums, t->name.s);
+		add_span(&sums, t->description.s);
+		add_span(&sums, t->schema.s);
+	}
+	is_ascii =
+		(sums.bytes - sums.other) * 100 >= sums.bytes * ASCII_PERCENT;
+	sums.tokens +=
+		tokens_of(sums.bytes, is_ascii ? ASCII_TENTHS : OTHER_TENTHS);
+	return (int64_t)MAX(sums.tokens, 1);
+}
+
+int64_t
+llm_estimate_bytes(size_t bytes)
+{
+	return (int64_t)tokens_of(bytes, ASCII_TENTHS);
+}
