@@ -161,24 +161,21 @@ test_consume_and_truncate(void **state)
 static void
 test_against_model(void **state)
 {
-	enum {
-		TOTAL = 200000,
-		MAX_HELD = 3000
-	};
+	const size_t total = 200000, max_held = 3000;
 
 	size_t written = 0, read = 0;
 	uint32_t seed = 1;
 	struct buf b;
 
 	(void)state;
-	buf_init(&b, MAX_HELD);
-	while (read < TOTAL) {
+	buf_init(&b, max_held);
+	while (read < total) {
 		const size_t held = buf_len(&b);
 		size_t n;
 
 		seed = seed * 1664525 + 1013904223;
 		n = (seed >> 16) % 700;
-		if ((seed & 0x100) != 0 && held + n <= MAX_HELD) {
+		if ((seed & 0x100) != 0 && held + n <= max_held) {
 			char *const p = buf_reserve(&b, n);
 
 			assert_non_null(p);
@@ -192,7 +189,7 @@ test_against_model(void **state)
 					read++ % 251);
 			buf_consume(&b, n);
 		}
-		assert_true(b.cap <= 2 * MAX_HELD);
+		assert_true(b.cap <= 2 * max_held);
 		assert_int_equal(buf_len(&b), written - read);
 	}
 	assert_false(b.bad);

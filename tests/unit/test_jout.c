@@ -121,8 +121,8 @@ test_no_line_ends(void **state)
 		/* neighbours */
 		{ SPAN_INIT("\xc2\x84\xc2\x86\xc3\x85"),
 			SPAN_INIT("\xc2\x84\xc2\x86\xc3\x85") },
-		{ SPAN_INIT("\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8\xe3\x80\xa8"),
-			SPAN_INIT("\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8"
+		{ SPAN_INIT("\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa8\xe3\x80\xa8"),
+			SPAN_INIT("\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa8"
 				  "\xe3\x80\xa8") },
 		{ SPAN_INIT("\xe2\x80\x99s \xe2\x80\x93 \xe2\x82\xac " LS),
 			SPAN_INIT("\xe2\x80\x99s \xe2\x80\x93 \xe2\x82\xac "
@@ -178,8 +178,10 @@ test_line_ends_at_every_position(void **state)
 
 		memset(text, 'x', sizeof(text));
 		memset(want, 'x', sizeof(want));
-		memcpy(text + at, LS, 3);
-		memcpy(want + at, "\\u2028", 6);
+		for (size_t i = 0; i < 3; i++)
+			text[at + i] = LS[i];
+		for (size_t i = 0; i < 6; i++)
+			want[at + i] = "\\u2028"[i];
 		buf_reset(&f->b, SIZE_MAX);
 		jout_jesc(&f->j, (struct jesc){ span_of(text, 33) });
 		assert_int_equal(buf_len(&f->b), 38);
@@ -210,7 +212,7 @@ test_depth(void **state)
 }
 
 static void
-test_wrong_order_dies(void **state)
+test_wrong_order_at_top_dies(void **state)
 {
 	struct fixture *const f = *state;
 	struct jout *const j = &f->j;
@@ -218,6 +220,14 @@ test_wrong_order_dies(void **state)
 	assert_dies(jout_key(j, "a"));
 	assert_dies(jout_str_end(j));
 	assert_dies(jout_str_span(j, SPAN("a")));
+}
+
+static void
+test_wrong_order_in_object_dies(void **state)
+{
+	struct fixture *const f = *state;
+	struct jout *const j = &f->j;
+
 	jout_obj(j);
 	assert_dies(jout_int(j, 1));
 	assert_dies(jout_arr(j));
@@ -226,16 +236,24 @@ test_wrong_order_dies(void **state)
 	assert_dies(jout_key(j, "b"));
 	assert_dies(jout_obj_end(j));
 	assert_dies(jout_raw(j, JRAW_NONE));
+	jout_arr(j);
+	assert_dies(jout_key(j, "b"));
+	assert_dies(jout_obj_end(j));
+}
+
+static void
+test_wrong_order_in_string_dies(void **state)
+{
+	struct fixture *const f = *state;
+	struct jout *const j = &f->j;
+
+	jout_obj(j);
+	jout_key(j, "a");
 	jout_str_begin(j);
 	assert_dies(jout_null(j));
 	assert_dies(jout_key(j, "b"));
 	assert_dies(jout_obj_end(j));
 	assert_dies(jout_str_begin(j));
-	jout_str_end(j);
-	jout_key(j, "b");
-	jout_arr(j);
-	assert_dies(jout_key(j, "b"));
-	assert_dies(jout_obj_end(j));
 }
 
 static void
@@ -266,7 +284,9 @@ main(void)
 		T(test_no_line_ends_in_raw),
 		T(test_line_ends_at_every_position),
 		T(test_depth),
-		T(test_wrong_order_dies),
+		T(test_wrong_order_at_top_dies),
+		T(test_wrong_order_in_object_dies),
+		T(test_wrong_order_in_string_dies),
 		T(test_failure_is_the_bufs),
 	};
 
