@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_parse.h - for conf*.c and their tests: the rows of conf.def, the syntax
- * of the file and the types of values. No IO. */
+/* conf_parse.h - for conf*.c, their tests and the master: the rows of conf.def,
+ * the syntax of the file and the types of values. No IO. */
 #ifndef SYS_CONF_PARSE_H
 #define SYS_CONF_PARSE_H
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_start.c - `glmproxy start`: the service in the background. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "master/commands.h"
+#include "master/config.h"
+#include "master/master.h"
+#include "master/pidfile.h"
+#include "shared/sys/clock.h"
+
+#define LOG_NAME    "server.log"
+#define START_MS    (LINK_READY_MS + 5000)
+#define PROGRESS_MS 1000
+
+/* The log of a service that has no journal, in log_dir. */
+static int
+open_log(const struct conf *c, char path[PATH_MAX], struct gp_error *err)
+{
+	char dir[PATH_MAX];
+	char user[256];
+	int fd;
+
+	(void)snprintf(user, sizeof(user), "%.*s", SPAN_ARG(c->user));
+	paths_absolute(dir, c->log_dir);
+	if (paths_make_dir(dir, 0750, user, err) != GP_OK)
+		return -1;
+	if (snprintf(path, PATH_MAX, "%s/" LOG_NAME, dir) >= PATH_MAX) {
+		(void)gp_fail(err, GP_E_LIMIT, "path too long: %s", dir);
+		return -1;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0)
+		(void)gp_fail(err, GP_E_SYSTEM, "cannot open %s: %s", path,
+			strerror(errno));
+	return fd;
+}
+
+static _Noreturn void
+become_service(struct cli *cli, int log_fd, int started_fd)
+{
+	const struct master_options options = {
+		.sources = &cli->sources,
+		.program = cli->program,
+		.started_fd = started_fd,
+	};
+	const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (setsid() < 0 || null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
+		dup2(log_fd, STDOUT_FILENO) < 0 ||
+		dup2(log_fd, STDERR_FILENO) < 0)
+		exit(EXIT_FAILED);
+	(void)close(null_fd);
+	(void)close(log_fd);
+	exit(master_run(&options));
+}
+
+/* True once the service says that it is up; false when it has ended or the
+ * time is over. */
+static bool
+wait_started(int fd)
+{
+	const int64_t until_ms = clock_mono_ms() + START_MS;
+	const bool shows = isatty(STDERR_FILENO) != 0;
+	bool has_shown = false;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		const int64_t left_ms = until_ms - clock_mono_ms();
+		char byte;
+		int n;
+
+		if (left_ms <= 0)
+			return false;
+		n = poll(&p, 1, (int)MIN(left_ms, PROGRESS_MS));
+		if (n > 0)
+			return read(fd, &byte, 1) == 1;
+		if (shows && n == 0) {
+			(void)fputs(has_shown ? "." : "starting ", stderr);
+			has_shown = true;
+		}
+	}
+}
+
+static int
+report_failure(pid_t pid, const char *log_path)
+{
+	int status = 0;
+
+	(void)fprintf(stderr,
+		"glmproxy: the service did not start; its log is %s\n",
+		log_path);
+	if (waitpid(pid, &status, WNOHANG) == pid && WIFEXITED(status) &&
+		WEXITSTATUS(status) != 0)
+		return WEXITSTATUS(status);
+	return EXIT_LATE;
+}
+
+static int
+start_service(struct cli *cli, const struct conf *c)
+{
+	char log_path[PATH_MAX];
+	struct gp_error err;
+	int fds[2] = { -1, -1 };
+	pid_t pid;
+	const int log_fd = open_log(c, log_path, &err);
+
+	if (log_fd < 0) {
+		(void)fprintf(stderr, "glmproxy: %s\n", err.text);
+		return EXIT_FAILED;
+	}
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		perror("glmproxy: pipe");
+		return EXIT_FAILED;
+	}
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		perror("glmproxy: fork");
+		return EXIT_FAILED;
+	}
+	if (pid == 0) {
+		(void)close(fds[0]);
+		become_service(cli, log_fd, fds[1]);
+	}
+	(void)close(log_fd);
+	(void)close(fds[1]);
+	if (!wait_started(fds[0]))
+		return report_failure(pid, log_path);
+	(void)printf("glmproxy runs with pid %ld; its log is %s\n", (long)pid,
+		log_path);
+	return EXIT_DONE;
+}
+
+int
+cmd_start(struct cli *cli)
+{
+	char pid_file[PATH_MAX];
+	struct conf *c;
+	pid_t pid = 0;
+	int code = cli_no_args(cli);
+
+	if (code != EXIT_DONE)
+		return code;
+	c = cli_load(cli);
+	if (c == NULL)
+		return EXIT_CONFIG;
+	paths_absolute(pid_file, c->pid_file);
+	if (pidfile_read(pid_file, &pid, NULL) == PIDFILE_ALIVE) {
+		(void)fprintf(stderr,
+			"glmproxy: already running with pid %ld\n", (long)pid);
+		code = EXIT_RUNNING;
+	} else {
+		code = start_service(cli, c);
+	}
+	conf_free(&c);
+	return code;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commands.h - the subcommands, their exit codes and what they are given.
+ *
+ * main.c reads -c and -o, which every command takes, and calls the command with
+ * the rest. Another command is another line of the table in main.c.
+ */
+#ifndef MASTER_COMMANDS_H
+#define MASTER_COMMANDS_H
+
+#include "master/handover.h"
+#include "master/paths.h"
+#include "master/sources.h"
+
+/* EXIT_CODE(constant, value, meaning): also shown by `help`. */
+#define EXIT_CODES(EXIT_CODE)                                                  \
+ EXIT_CODE(EXIT_DONE, 0, "done; for status: running")                          \
+ EXIT_CODE(EXIT_FAILED, 1, "the system refused something")                     \
+ EXIT_CODE(EXIT_BARRED, 2, "no worker can run; do not try again")              \
+ EXIT_CODE(EXIT_NOT_RUNNING, 3, "there is no running service")                 \
+ EXIT_CODE(EXIT_RUNNING, 4, "another instance is running")                     \
+ EXIT_CODE(EXIT_LATE, 5, "the service did not do it in time")                  \
+ EXIT_CODE(EXIT_USAGE, 64, "unknown command, option or argument")              \
+ EXIT_CODE(EXIT_CONFIG, 78, "the configuration is wrong")
+
+enum exit_code {
+#define EXIT_CODE(constant, value, meaning) constant = (value),
+	EXIT_CODES(EXIT_CODE)
+#undef EXIT_CODE
+};
+
+struct cli {
+	const char *command; /* as called */
+	const char *program; /* path of this program, for running it again */
+	struct sources sources;
+	struct handover handover; /* has_handover: from an earlier image */
+	bool has_handover;
+	char **args; /* what is left for the command, NULL-terminated */
+	size_t nargs;
+};
+
+/* A command; returns an exit code. */
+typedef int command_fn(struct cli *cli);
+
+command_fn cmd_run;   /* cmd_run.c */
+command_fn cmd_start; /* cmd_start.c */
+command_fn cmd_stop;  /* cmd_service.c, as the next ones */
+command_fn cmd_restart;
+command_fn cmd_status;
+command_fn cmd_reload;
+command_fn cmd_upgrade;
+command_fn cmd_check;  /* cmd_check.c */
+command_fn cmd_keygen; /* cmd_keygen.c */
+
+/* Complain on stderr and return EXIT_USAGE. */
+int cli_usage(const struct cli *cli, const char *fmt, ...) GP_PRINTF(2, 3);
+/* EXIT_USAGE with a message if anything is left in args. */
+int cli_no_args(const struct cli *cli);
+
+/* Load the configuration, or say on stderr why not and return NULL. */
+struct conf *cli_load(struct cli *cli);
+
+#endif

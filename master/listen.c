@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* listen.c - the listening sockets: bound here, or inherited. */
+#include "master/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/config.h"
+#include "master/notify.h"
+#include "master/paths.h"
+#include "shared/sys/log.h"
+
+#define MANAGED_FIRST_FD 3
+/* Names under which the service manager stores ours. */
+#define STORED_PROXY "storedproxy"
+#define STORED_ADMIN "storedadmin"
+#define UNIX_PREFIX  "unix:"
+
+const char *
+listen_port_name(enum listen_port port)
+{
+	return port == LISTEN_ADMIN ? "admin" : "proxy";
+}
+
+static char *
+copy(struct span s)
+{
+	char *const d = strndup(s.p, s.n);
+
+	if (d == NULL)
+		fatal(1, "memory");
+	return d;
+}
+
+static enum gp_code
+add(struct listeners *l, int fd, enum listen_port port, struct span text)
+{
+	if (l->n == ARRAY_LEN(l->v))
+		return GP_E_LIMIT;
+	l->v[l->n++] = (struct listener){ fd, port, copy(text) };
+	return GP_OK;
+}
+
+/* --- inheriting ----------------------------------------------------------- */
+
+static bool
+is_listener(int fd)
+{
+	int value = 0;
+	socklen_t n = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &n) == 0 &&
+		value != 0;
+}
+
+void
+listeners_inherit(
+	struct listeners *l, int fd, enum listen_port port, struct span text)
+{
+	const int flags = fcntl(fd, F_GETFL);
+
+	if (!is_listener(fd) || flags < 0 ||
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+		add(l, fd, port, text) != GP_OK) {
+		log_warnx("inherited descriptor %d cannot be used", fd);
+		(void)close(fd);
+	}
+}
+
+static void
+inherit_managed(struct listeners *l, int fd, struct span name)
+{
+	char text[SOCK_TEXT_MAX];
+	struct sock_addr a;
+	const bool is_stored = span_eq(name, SPAN(STORED_PROXY)) ||
+		span_eq(name, SPAN(STORED_ADMIN));
+	const bool is_admin = span_eq(name, SPAN("admin")) ||
+		span_eq(name, SPAN(STORED_ADMIN));
+
+	(void)snprintf(text, sizeof(text), LISTEN_MANAGED);
+	if (is_stored && sock_local_addr(fd, &a))
+		sock_addr_text(&a, text);
+	listeners_inherit(
+		l, fd, is_admin ? LISTEN_ADMIN : LISTEN_PROXY, span_cstr(text));
+}
+
+static bool
+number_variable(const char *name, uint64_t *out)
+{
+	const char *const value = getenv(name);
+
+	return value != NULL && span_u64(span_cstr(value), out);
+}
+
+void
+listeners_inherit_managed(struct listeners *l)
+{
+	uint64_t pid = 0;
+	uint64_t n = 0;
+	const char *const names = getenv("LISTEN_FDNAMES");
+	struct span rest = names != NULL ? span_cstr(names) : SPAN_EMPTY;
+
+	if (number_variable("LISTEN_PID", &pid) && pid == (uint64_t)getpid() &&
+		number_variable("LISTEN_FDS", &n)) {
+		n = MIN(n, ARRAY_LEN(l->v));
+		for (uint64_t i = 0; i < n; i++) {
+			struct span name = SPAN_EMPTY;
+
+			(void)span_split(&rest, ':', &name);
+			inherit_managed(l, MANAGED_FIRST_FD + (int)i, name);
+		}
+	}
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+}
+
+/* --- opening -------------------------------------------------------------- */
+
+struct opening {
+	const struct conf *conf;
+	struct listeners *inherited; /* what is taken becomes fd -1 */
+	struct listeners *opened;
+	enum listen_port port;
+	unsigned unix_mode;
+	const char *user, *group;
+};
+
+/* A descriptor that was opened for this address, or -1. */
+static int
+take(struct opening *o, struct span text)
+{
+	for (size_t i = 0; i < o->inherited->n; i++) {
+		struct listener *const have = &o->inherited->v[i];
+		const int fd = have->fd;
+
+		if (fd < 0 || have->port != o->port ||
+			!span_eq(span_cstr(have->text), text))
+			continue;
+		have->fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
+static enum gp_code
+open_one(void *ctx, struct span text, struct span host, uint16_t port,
+	bool is_unix, struct gp_error *err)
+{
+	struct opening *const o = ctx;
+	char path[SOCK_TEXT_MAX];
+	int fd = take(o, text);
+
+	if (fd < 0) {
+		fd = sock_listen(host, port, is_unix, o->unix_mode, err);
+		if (fd < 0)
+			return err->code;
+		(void)snprintf(path, sizeof(path), "%.*s", SPAN_ARG(host));
+		if (is_unix &&
+			paths_give(path, o->user, o->group, err) != GP_OK) {
+			(void)close(fd);
+			return err->code;
+		}
+	}
+	if (add(o->opened, fd, o->port, text) == GP_OK)
+		return GP_OK;
+	(void)close(fd);
+	return gp_fail(err, GP_E_LIMIT, "too many addresses");
+}
+
+/* The configured addresses have passed the rules for what other hosts can
+ * reach; an address that the manager chose has not. */
+static enum gp_code
+take_managed(struct opening *o, int fd, struct gp_error *err)
+{
+	char text[SOCK_TEXT_MAX] = "?";
+	struct sock_addr a;
+	bool is_local = false;
+
+	if (sock_local_addr(fd, &a)) {
+		sock_addr_text(&a, text);
+		is_local = sock_addr_is_local(&a);
+	}
+	if (!is_local &&
+		conf_allow_open(o->conf, o->port == LISTEN_ADMIN,
+			span_cstr(text), err) != GP_OK) {
+		(void)close(fd);
+		return err->code;
+	}
+	if (add(o->opened, fd, o->port, SPAN(LISTEN_MANAGED)) == GP_OK)
+		return GP_OK;
+	(void)close(fd);
+	return gp_fail(err, GP_E_LIMIT, "too many sockets");
+}
+
+static enum gp_code
+open_port(struct opening *o, struct span configured, struct gp_error *err)
+{
+	const struct span managed = SPAN(LISTEN_MANAGED);
+	bool is_managed = false;
+	int fd;
+
+	while ((fd = take(o, managed)) >= 0) {
+		const enum gp_code rc = take_managed(o, fd, err);
+
+		if (rc != GP_OK)
+			return rc;
+		is_managed = true;
+	}
+	if (is_managed)
+		return GP_OK;
+	return config_each_address(configured, open_one, o, err);
+}
+
+static void
+close_one(struct listener *l)
+{
+	if (l->fd >= 0)
+		(void)close(l->fd);
+	free(l->text);
+}
+
+enum gp_code
+listeners_open(struct listeners *l, const struct conf *c, const char *user,
+	const char *group, struct gp_error *err)
+{
+	struct listeners opened = { .n = 0 };
+	struct opening o = { .conf = c,
+		.inherited = l,
+		.opened = &opened,
+		.port = LISTEN_PROXY,
+		.unix_mode = conf_unix_mode(c),
+		.user = user,
+		.group = group };
+	enum gp_code rc = open_port(&o, c->listen, err);
+
+	if (rc == GP_OK) {
+		o.port = LISTEN_ADMIN;
+		rc = open_port(&o, c->admin_listen, err);
+	}
+	if (rc != GP_OK) {
+		/* Nothing is left half-open: the caller gives up. */
+		listeners_close(&opened);
+		return rc;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		close_one(&l->v[i]);
+	*l = opened;
+	return GP_OK;
+}
+
+/* --- the open ones -------------------------------------------------------- */
+
+void
+listeners_log(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		char text[SOCK_TEXT_MAX];
+		struct sock_addr a;
+
+		if (!sock_local_addr(l->v[i].fd, &a))
+			continue;
+		sock_addr_text(&a, text);
+		log_info("listening on %s (%s)", text,
+			listen_port_name(l->v[i].port));
+	}
+}
+
+void
+listeners_store(const struct listeners *l)
+{
+	notify_forget_fds(STORED_PROXY);
+	notify_forget_fds(STORED_ADMIN);
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].text, LISTEN_MANAGED) != 0)
+			notify_store_fd(l->v[i].port == LISTEN_ADMIN ?
+					STORED_ADMIN :
+					STORED_PROXY,
+				l->v[i].fd);
+}
+
+size_t
+listeners_of(const struct listeners *l, enum listen_port port,
+	int out[LINK_LISTENERS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n && n < LINK_LISTENERS_MAX; i++)
+		if (l->v[i].port == port)
+			out[n++] = l->v[i].fd;
+	return n;
+}
+
+void
+listeners_close(struct listeners *l)
+{
+	const struct span prefix = SPAN(UNIX_PREFIX);
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (span_starts(span_cstr(l->v[i].text), prefix))
+			(void)unlink(l->v[i].text + prefix.n);
+		close_one(&l->v[i]);
+	}
+	l->n = 0;
+}
