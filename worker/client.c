@@ -68,7 +68,7 @@ client_set_state(struct client *c, enum client_state state)
 		break;
 	case CLIENT_BUSY:
 		ev_timer_stop(&c->timer);
-		ev_io_want(&c->io, 0);
+		ev_io_want(&c->io, EV_HUP);
 		break;
 	case CLIENT_CLOSING:
 		sock_shutdown_write(c->fd);
@@ -178,7 +178,7 @@ client_flush(struct client *c)
 			if (!ev_timer_is_armed(&c->timer))
 				ev_timer_start(&c->timer,
 					w->conf->client_write_timeout_ms);
-			ev_io_want(&c->io, EV_WRITE);
+			ev_io_want(&c->io, EV_WRITE | EV_HUP);
 			client_account(c);
 			return true;
 		}
@@ -187,7 +187,7 @@ client_flush(struct client *c)
 		/* Progress: the limit on a slow reader starts anew. */
 		ev_timer_stop(&c->timer);
 	}
-	ev_io_want(&c->io, 0);
+	ev_io_want(&c->io, EV_HUP);
 	if (c->is_answered)
 		return client_next(c);
 	return true;

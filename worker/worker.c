@@ -143,6 +143,8 @@ begin(struct worker_main *m, const struct link *link)
 	w->metrics = &w->slot->metrics;
 	w->router = &m->router;
 	shm_catch_panic(w->slot);
+	/* A peer that left shows in the result of the write. */
+	signal(SIGPIPE, SIG_IGN);
 	proc_signals_watch(signals, ARRAY_LEN(signals));
 	w->ev = ev_new();
 	list_init(&w->clients);
