@@ -6,38 +6,129 @@ $(B)/libtestlib.a: $(call objs,tests/lib)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# One program per test file; sys and worker modules come from the archives.
-UNIT_TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(sort \
-	$(wildcard tests/unit/test_*.c tests/matrix/test_*.c tests/proc/test_*.c)))
+# One program per test file; worker and master modules come from the archive.
+test_programs = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
+UNIT_TESTS = $(call test_programs,tests/unit/test_*.c tests/matrix/test_*.c) \
+	$(call test_programs,tests/proc/test_*.c)
+FUZZERS    = $(call test_programs,tests/fuzz/fuzz_*.c)
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $< $(TEST_LIBS) $(LIBS) -lcmocka -lpthread
-$(B)/tests/matrix/%: $(B)/tests/matrix/%.o $(TEST_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $< $(TEST_LIBS) $(LIBS) -lcmocka -lpthread
-$(B)/tests/proc/%: $(B)/tests/proc/%.o $(TEST_LIBS) $(LLHTTP_OBJS)
+$(UNIT_TESTS): %: %.o $(TEST_LIBS) $(LLHTTP_OBJS)
 	$(LINK) -o $@ $< $(TEST_LIBS) $(LIBS) -lcmocka -lpthread
 
-# The stand-in upstream: never linked with json or translate, so that the same
-# bug cannot sit on both sides.
-STANDIN_LIBS = $(B)/libsys.a $(B)/libhttp.a $(B)/libbase.a
-$(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_LIBS) \
-		$(TLS_LIBS) -lz -ljansson
-
-# Fuzzers: with BUILD=fuzz real libFuzzer programs, otherwise replay programs
-# that run every file named on the command line once.
-FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(sort \
-	$(wildcard tests/fuzz/fuzz_*.c)))
+# With BUILD=fuzz real libFuzzer programs, otherwise programs that run every
+# file named on the command line once.
 ifeq ($(BUILD),fuzz)
 FUZZ_MAIN = -fsanitize=fuzzer
 else
 FUZZ_MAIN = $(B)/tests/fuzz/replay.o
 $(FUZZERS): $(B)/tests/fuzz/replay.o
 endif
-$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(TEST_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $< $(FUZZ_MAIN) $(TEST_LIBS) $(LIBS)
+$(FUZZERS): %: %.o $(TEST_LIBS) $(LLHTTP_OBJS)
+	$(LINK) -o $@ $< $(FUZZ_MAIN) $(TEST_LIBS) $(LIBS) -lpthread
+
+# The stand-in upstream: never linked with json or translate, so that the same
+# bug cannot sit on both sides.
+STANDIN_LIBS = $(B)/libsys.a $(B)/libhttp.a $(B)/libbase.a
+$(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
+	$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) \
+		$(LLHTTP_LIBS) $(TLS_LIBS) -lz -ljansson
 
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
+standin: $(B)/standin
 
-.PHONY: units fuzzers
+# --- running --------------------------------------------------------------
+
+RUN_TESTS = GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin \
+	python3 tests/run.py --units $(UNIT_TESTS) --fuzz $(FUZZERS)
+test-deps:
+	packaging/deps.sh test
+
+check: test-deps ## install what tests need, build, pass every test
+	$(MAKE) all units fuzzers standin
+	$(RUN_TESTS) --e2e --clients
+
+e2e: test-deps ## only the tests of the whole program
+	$(MAKE) all standin
+	GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin \
+		python3 tests/run.py --e2e
+
+asan: test-deps ## all tests but the SDKs' under ASan, UBSan and LSan
+	$(MAKE) BUILD=asan build/asan/glmproxy units fuzzers standin run-asan
+run-asan:
+	$(RUN_TESTS) --e2e
+
+tsan: test-deps ## the shared-memory tests under TSan
+	$(MAKE) BUILD=tsan run-tsan
+run-tsan: $(B)/tests/proc/test_slots_threads
+	$<
+
+cover: test-deps ## lines of the pure core that the unit tests reach
+	$(MAKE) BUILD=cov units run-cover
+run-cover:
+	python3 tests/run.py --units $(UNIT_TESTS)
+	tests/cover.sh $(B)
+
+FUZZ_S ?= 60
+fuzz: ## run every fuzzer for FUZZ_S seconds
+	packaging/deps.sh lint
+	$(MAKE) BUILD=fuzz fuzzers
+	tests/fuzz/run.sh $(FUZZ_S)
+
+bench: ## compare with nginx and haproxy in one run
+	packaging/deps.sh bench
+	$(MAKE) all standin
+	tests/bench/bench.sh
+
+demo: ## build, start with a stand-in upstream, show both dialects
+	packaging/deps.sh demo
+	$(MAKE) all standin
+	tests/demo.sh
+
+# --- looking at the code --------------------------------------------------
+
+C_FILES  = $(sort $(wildcard shared/*/*.[ch] master/*.[ch] worker/*.[ch] \
+	admin/*.[ch] tests/*/*.[ch]))
+FORMAT  ?= $(firstword $(foreach c,clang-format-14 clang-format,$(if $(shell command -v $(c)),$(c))))
+TIDY    ?= $(firstword $(foreach c,clang-tidy-14 clang-tidy,$(if $(shell command -v $(c)),$(c))))
+
+format: ## lay out the C files
+	$(FORMAT) -i $(C_FILES)
+
+format-check:
+	$(FORMAT) --dry-run -Werror $(C_FILES)
+
+structure: all
+	tests/lint/layers.sh
+	tests/lint/dialect_names.sh
+	tests/lint/headers.sh
+	tests/lint/optscan.sh
+	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a translate.a)
+
+tidy: all
+	printf '%s\n' $(filter %.c,$(filter-out tests/%,$(C_FILES))) | \
+	xargs -P 2 -n 8 $(TIDY) --quiet --warnings-as-errors='*' \
+		--extra-arg=-Wno-unknown-warning-option -- \
+		$(OWN_CPPFLAGS) $(LLHTTP_CPPFLAGS) -std=c11
+
+cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
+		--inline-suppr --error-exitcode=1 --suppress=missingInclude \
+		--suppress=unknownMacro -j 2 -I. $(OWN_CPPFLAGS) \
+		shared master worker admin
+
+shellcheck:
+	shellcheck $(wildcard .ci/run tests/*.sh tests/*/*.sh packaging/*.sh)
+
+lint: ## warnings as errors (gcc and clang), format, structure, analysers
+	packaging/deps.sh lint
+	$(MAKE) format-check structure shellcheck cppcheck
+	$(MAKE) BUILD=lint-gcc CFLAGS_lint-gcc=-O2 WERROR=-Werror \
+		build/lint-gcc/glmproxy units standin
+	$(MAKE) BUILD=lint-clang CFLAGS_lint-clang=-O2 CC=$(CLANG) \
+		WERROR=-Werror build/lint-clang/glmproxy units
+	$(MAKE) tidy
+
+.PHONY: units fuzzers standin test-deps check e2e asan run-asan tsan run-tsan \
+	cover run-cover fuzz bench demo format format-check structure tidy \
+	cppcheck shellcheck lint

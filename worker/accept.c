@@ -32,8 +32,8 @@ static uint32_t
 least_load(const struct worker *w)
 {
 	const struct shm *m = w->link->shm;
-	uint32_t ours = atomic_load_explicit(&w->slot->generation,
-		memory_order_relaxed);
+	uint32_t ours = atomic_load_explicit(
+		&w->slot->generation, memory_order_relaxed);
 	uint32_t least = UINT32_MAX;
 
 	for (size_t i = 0; i < SHM_SLOTS; i++) {
@@ -41,13 +41,13 @@ least_load(const struct worker *w)
 
 		if (atomic_load_explicit(&s->role, memory_order_relaxed) ==
 				SHM_WORKER &&
-			atomic_load_explicit(&s->state,
-				memory_order_relaxed) == SHM_READY &&
-			atomic_load_explicit(&s->generation,
-				memory_order_relaxed) == ours)
+			atomic_load_explicit(&s->state, memory_order_relaxed) ==
+				SHM_READY &&
+			atomic_load_explicit(
+				&s->generation, memory_order_relaxed) == ours)
 			least = MIN(least,
-				atomic_load_explicit(&s->connections,
-					memory_order_relaxed));
+				atomic_load_explicit(
+					&s->connections, memory_order_relaxed));
 	}
 	return least;
 }
@@ -73,8 +73,8 @@ static void
 arm(struct acceptor *a)
 {
 	for (size_t i = 0; i < a->n; i++)
-		ev_io_start(&a->listeners[i].io,
-			a->worker->link->listeners[i], EV_READ);
+		ev_io_start(&a->listeners[i].io, a->worker->link->listeners[i],
+			EV_READ);
 	a->is_armed = true;
 }
 
@@ -95,8 +95,7 @@ must_wait(struct acceptor *a)
 static void
 on_listener(struct ev_io *io, unsigned what)
 {
-	struct acceptor *a =
-		CONTAINER_OF(io, struct listener, io)->acceptor;
+	struct acceptor *a = CONTAINER_OF(io, struct listener, io)->acceptor;
 	struct sock_addr peer;
 
 	(void)what;

@@ -14,11 +14,11 @@
 #include "worker/request.h"
 #include "worker/session.h"
 
-#define READ_SIZE   65536
-#define OUT_MAX     (64u << 20)
-#define IN_MAX      (READ_SIZE + HTTP_HEAD_MAX)
-#define LINGER_MS   2000
-#define OUT_KEEP    4096 /* memory an idle connection keeps */
+#define READ_SIZE 65536
+#define OUT_MAX   (64u << 20)
+#define IN_MAX    (READ_SIZE + HTTP_HEAD_MAX)
+#define LINGER_MS 2000
+#define OUT_KEEP  4096 /* memory an idle connection keeps */
 
 static void client_process(struct client *c, struct span bytes);
 
@@ -56,9 +56,11 @@ client_set_state(struct client *c, enum client_state state)
 	case CLIENT_IDLE:
 		ev_io_want(&c->io, EV_READ);
 		ev_timer_start(&c->timer,
-			c->worker->is_draining ? WORKER_LAME_DUCK_MS :
-				c->had_request ? conf->keepalive_timeout_ms :
-						 conf->client_header_timeout_ms);
+			c->worker->is_draining ?
+				WORKER_LAME_DUCK_MS :
+				c->had_request ?
+				conf->keepalive_timeout_ms :
+				conf->client_header_timeout_ms);
 		break;
 	case CLIENT_HEAD:
 		ev_timer_start(&c->timer, conf->client_header_timeout_ms);
@@ -256,15 +258,15 @@ client_step(struct client *c, enum http_step step, struct gp_error *err)
 	case HTTP_MORE:
 		return false;
 	case HTTP_HEAD:
-		c->keep_alive = client_head(c)->keep_alive &&
-			!c->worker->is_draining;
+		c->keep_alive =
+			client_head(c)->keep_alive && !c->worker->is_draining;
 		if (!request_admit(c))
 			return false;
 		client_set_state(c, CLIENT_BODY);
 		return true;
 	case HTTP_BODY:
-		ev_timer_start(&c->timer,
-			c->worker->conf->client_body_timeout_ms);
+		ev_timer_start(
+			&c->timer, c->worker->conf->client_body_timeout_ms);
 		return client_take_piece(c);
 	case HTTP_DONE:
 		client_set_state(c, CLIENT_BUSY);
@@ -334,8 +336,7 @@ client_on_io(struct ev_io *io, unsigned what)
 		if (what & EV_HUP)
 			client_close(c);
 		else if ((what & EV_WRITE) && client_flush(c) &&
-			c->session != NULL &&
-			buf_len(&c->out) < CLIENT_OUT_LOW)
+			c->session != NULL && buf_len(&c->out) < CLIENT_OUT_LOW)
 			session_drained(c->session);
 		return;
 	}

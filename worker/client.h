@@ -44,7 +44,7 @@ struct client {
 	struct inflate *inflate; /* the body is compressed */
 	struct buf out;
 	size_t accounted; /* bytes of the above in worker->buffered */
-	bool keep_alive; /* after the present answer */
+	bool keep_alive;  /* after the present answer */
 	bool is_answered; /* the answer is in out, whole */
 	bool had_request;
 	struct session *session; /* while a chat is under way */

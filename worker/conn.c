@@ -13,7 +13,7 @@
 
 #define READ_SIZE       65536
 #define READS_A_TURN    4
-#define RESOLVE_LOOK_MS 10 /* between looks for addresses */
+#define RESOLVE_LOOK_MS 10   /* between looks for addresses */
 #define ATTEMPT_MIN_MS  1000 /* for one address, while others wait */
 
 enum conn_state {
@@ -160,8 +160,9 @@ conn_handshake(struct conn_full *c)
 	ev_timer_start(&c->timer, MAX(time_left(c), 1));
 	switch (tls_handshake(c->tls, &err)) {
 	case TLS_DONE:
-		metrics_add(tls_was_resumed(c->tls) ? &u->metrics->tls_resumed :
-						      &u->metrics->tls_handshakes,
+		metrics_add(tls_was_resumed(c->tls) ?
+				&u->metrics->tls_resumed :
+				&u->metrics->tls_handshakes,
 			1);
 		conn_is_up(c);
 		break;
@@ -201,8 +202,10 @@ conn_begin_tunnel(struct conn_full *c)
 	const struct url *u = base(c);
 	char text[2 * URL_HOST_MAX + 128];
 	int n = snprintf(text, sizeof(text),
-		u->is_ipv6 ? "CONNECT [%.*s]:%u HTTP/1.1\r\nhost: [%.*s]:%u\r\n\r\n" :
-			     "CONNECT %.*s:%u HTTP/1.1\r\nhost: %.*s:%u\r\n\r\n",
+		u->is_ipv6 ?
+			"CONNECT [%.*s]:%u HTTP/1.1\r\nhost: "
+			"[%.*s]:%u\r\n\r\n" :
+			"CONNECT %.*s:%u HTTP/1.1\r\nhost: %.*s:%u\r\n\r\n",
 		SPAN_ARG(u->host), u->port, SPAN_ARG(u->host), u->port);
 
 	/* The first bytes on a fresh connection always fit. */
@@ -231,8 +234,8 @@ conn_connected(struct conn_full *c)
 static void
 conn_try_next(struct conn_full *c)
 {
-	uint16_t port = all(c)->proxy != NULL ? all(c)->proxy->port :
-						base(c)->port;
+	uint16_t port =
+		all(c)->proxy != NULL ? all(c)->proxy->port : base(c)->port;
 	size_t others;
 
 	conn_drop_socket(c);
@@ -547,8 +550,8 @@ conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
 }
 
 enum gp_code
-conn_write(struct conn *pub, struct span bytes, size_t *used,
-	struct gp_error *err)
+conn_write(
+	struct conn *pub, struct span bytes, size_t *used, struct gp_error *err)
 {
 	struct conn_full *c = full(pub);
 	ssize_t n;

@@ -59,7 +59,7 @@ struct conn {
 	struct list link; /* upstream->idle */
 	struct upstream *upstream;
 	struct http_msg *msg; /* for the answers on this connection */
-	uint32_t requests; /* begun on it */
+	uint32_t requests;    /* begun on it */
 };
 
 /* Begin to connect; limit_ms for everything until `up`. No callback runs
@@ -72,8 +72,8 @@ void conn_close(struct conn **c);
 /* Put an idle connection into the pool (closing the oldest over the limit), or
  * take the latest out. NULL when there is none. */
 void conn_park(struct conn **c);
-struct conn *conn_unpark(struct upstream *u, const struct conn_handler *h,
-	void *ctx);
+struct conn *conn_unpark(
+	struct upstream *u, const struct conn_handler *h, void *ctx);
 
 /* Write what the socket takes; *used of the bytes are gone. When not all are,
  * `writable` is called later. GP_E_* when the connection broke. */

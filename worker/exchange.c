@@ -9,7 +9,7 @@
 #include "worker/conn.h"
 #include "worker/inflate.h"
 
-#define SMALL_BODY   16384 /* sent in one piece with its head */
+#define SMALL_BODY   16384       /* sent in one piece with its head */
 #define INFLATED_MAX (16u << 20) /* from one piece of input */
 #define FINISH_MS    1000 /* for the rest of an answer nobody waits for */
 
@@ -27,7 +27,7 @@ struct exchange {
 	struct conn *conn;
 	enum exchange_state state;
 	struct buf head, body; /* until the answer's head has come */
-	size_t sent; /* bytes of head and body together */
+	size_t sent;           /* bytes of head and body together */
 	int64_t head_timeout_ms, silence_timeout_ms;
 	const char *context;
 	struct ev_timer timer;
@@ -38,7 +38,7 @@ struct exchange {
 	bool had_bytes;
 	bool is_paused;
 	unsigned in_call; /* depth of calls to the handler */
-	bool is_dead; /* freed when the last of them returns */
+	bool is_dead;     /* freed when the last of them returns */
 };
 
 static void exchange_connect(struct exchange *x);
@@ -185,7 +185,8 @@ take_head(struct exchange *x)
 		x->inflate = inflate_new(coding);
 		if (x->inflate == NULL) {
 			exchange_fail_with(x, GP_E_PEER,
-				"the upstream's answer has an unknown content-encoding");
+				"the upstream's answer has an unknown "
+				"content-encoding");
 			return false;
 		}
 	}
@@ -319,12 +320,12 @@ on_eof(void *ctx)
 	struct exchange *x = ctx;
 	struct gp_error err;
 
-	if (x->had_bytes &&
-		http_msg_eof(x->conn->msg, &err) == HTTP_DONE) {
+	if (x->had_bytes && http_msg_eof(x->conn->msg, &err) == HTTP_DONE) {
 		take_end(x, true);
 		return;
 	}
-	gp_fail(&err, GP_E_CLOSED, x->state == EXCHANGE_BODY ?
+	gp_fail(&err, GP_E_CLOSED,
+		x->state == EXCHANGE_BODY ?
 			"the upstream closed in the middle of its answer" :
 			"the upstream closed without an answer");
 	exchange_broken(x, &err);
@@ -348,7 +349,8 @@ on_timer(struct ev_timer *t)
 	else
 		exchange_fail_with(x, GP_E_TIMEOUT,
 			x->state == EXCHANGE_BODY ?
-				"the upstream fell silent in the middle of its answer" :
+				"the upstream fell silent in the middle of its "
+				"answer" :
 				"the upstream gave no answer in time");
 }
 

@@ -25,10 +25,12 @@ struct upstreams; /* all upstreams of a worker: addresses, TLS, pools */
 struct exchange;
 
 /* Where exchanges go: position in the configuration, as in shm->hosts. */
-enum { UPSTREAMS_MAX = 4 };
+enum {
+	UPSTREAMS_MAX = 4
+};
 
 struct upstream_conf {
-	struct url url; /* views of the configuration */
+	struct url url;        /* views of the configuration */
 	struct shm_host *host; /* its addresses (the proxy's, if one is set) */
 };
 
@@ -54,9 +56,9 @@ struct exchange_handler {
 };
 
 struct exchange_request {
-	size_t upstream; /* index into the list */
+	size_t upstream;  /* index into the list */
 	struct buf *head; /* complete, with Host and content-length, ended by
-	                     the empty line */
+			     the empty line */
 	struct buf *body;
 	int64_t head_timeout_ms;
 	int64_t silence_timeout_ms;

@@ -7,8 +7,8 @@
 
 #include "shared/base/check.h"
 
-#define PIECE      65536
-#define AUTOMATIC  32 /* zlib tells gzip from zlib format by the header */
+#define PIECE     65536
+#define AUTOMATIC 32 /* zlib tells gzip from zlib format by the header */
 
 struct inflate {
 	z_stream z;
@@ -58,7 +58,8 @@ inflate_feed(struct inflate *z, struct span in, struct buf *out,
 			return z->z.avail_in == 0 ?
 				GP_OK :
 				gp_fail(err, GP_E_PEER,
-					"bytes behind the end of a compressed body");
+					"bytes behind the end of a compressed "
+					"body");
 		to = buf_reserve(out, PIECE);
 		if (to == NULL)
 			return buf_check(out, err);
@@ -71,8 +72,8 @@ inflate_feed(struct inflate *z, struct span in, struct buf *out,
 		else if (rc == Z_BUF_ERROR)
 			break;
 		else if (rc != Z_OK)
-			return gp_fail(err, GP_E_PEER,
-				"a compressed body is corrupt");
+			return gp_fail(
+				err, GP_E_PEER, "a compressed body is corrupt");
 	}
 	return GP_OK;
 }

@@ -18,8 +18,8 @@ bearer_of(const struct http_head *h)
 
 /* The client's own key; none if it sent none. */
 static void
-client_key(const struct dialect *d, const struct http_head *h,
-	struct secret *key)
+client_key(
+	const struct dialect *d, const struct http_head *h, struct secret *key)
 {
 	struct span bearer = bearer_of(h);
 	struct span field = span_trim(http_head_get(h, SPAN("x-api-key")));
@@ -67,7 +67,8 @@ keys_pick(const struct conf *conf, const struct dialect *d,
 		secret_wipe(key);
 		if (!ok)
 			return gp_fail(err, GP_E_SCHEMA,
-				"this proxy needs a client key that its operator has listed");
+				"this proxy needs a client key that its "
+				"operator has listed");
 		*key = conf->server_key;
 		return GP_OK;
 	}
@@ -75,6 +76,7 @@ keys_pick(const struct conf *conf, const struct dialect *d,
 		*key = conf->server_key;
 	if (secret_is_none(key))
 		return gp_fail(err, GP_E_SCHEMA,
-			"no API key: send one as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\"");
+			"no API key: send one as \"Authorization: Bearer KEY\" "
+			"or \"x-api-key: KEY\"");
 	return GP_OK;
 }

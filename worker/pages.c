@@ -48,8 +48,7 @@ static void
 answer_docs(struct client *c)
 {
 	answer_text(c, "text/html; charset=utf-8",
-		span_of((const char *)page_docs_html,
-			sizeof(page_docs_html)));
+		span_of((const char *)page_docs_html, sizeof(page_docs_html)));
 }
 
 static void
@@ -65,8 +64,8 @@ answer_health(struct client *c)
 {
 	const struct worker *w = c->worker;
 	const struct shm *m = w->link->shm;
-	uint32_t stopping = atomic_load_explicit(&m->draining,
-		memory_order_relaxed);
+	uint32_t stopping =
+		atomic_load_explicit(&m->draining, memory_order_relaxed);
 	bool is_leaving = w->is_draining || stopping != 0;
 	struct buf body;
 	struct jout out;
@@ -77,8 +76,7 @@ answer_health(struct client *c)
 	jout_kv_bool(&out, "ok", !is_leaving);
 	jout_kv_cstr(&out, "status", is_leaving ? "draining" : "ok");
 	jout_kv_cstr(&out, "version", GLMPROXY_VERSION);
-	jout_kv_int(&out, "uptime_s",
-		clock_wall_us() / 1000000 - started_s(c));
+	jout_kv_int(&out, "uptime_s", clock_wall_us() / 1000000 - started_s(c));
 	jout_kv_int(&out, "active_connections",
 		(int64_t)metrics_get(&w->metrics->connections_live));
 	jout_obj_end(&out);

@@ -15,7 +15,7 @@ reply_begin(struct client *c, unsigned status)
 	struct span origin = http_head_get(h, SPAN("origin"));
 	struct span cors = c->worker->conf->cors_origins;
 
-	metrics_add(status < 400 ? &m->responses_2xx :
+	metrics_add(status < 400     ? &m->responses_2xx :
 			status < 500 ? &m->responses_4xx :
 				       &m->responses_5xx,
 		1);
@@ -27,8 +27,8 @@ reply_begin(struct client *c, unsigned status)
 	if (cors.n > 0 && origin.n > 0 && origin_is_listed(origin, cors)) {
 		http_out_field(&c->out, "access-control-allow-origin", origin);
 		http_out_field_cstr(&c->out, "vary", "origin");
-		http_out_field_cstr(&c->out, "access-control-expose-headers",
-			"*");
+		http_out_field_cstr(
+			&c->out, "access-control-expose-headers", "*");
 	}
 	return &c->out;
 }
@@ -50,10 +50,10 @@ reply_end(struct client *c, const char *content_type, struct span body)
 static int64_t
 retry_after(const struct llm_failure *f)
 {
-	int64_t dflt = f->kind == LLM_FAIL_RATE ||
-			f->kind == LLM_FAIL_OVERLOADED ?
-		5 :
-		f->kind == LLM_FAIL_UNAVAILABLE ? 1 : -1;
+	int64_t dflt =
+		f->kind == LLM_FAIL_RATE || f->kind == LLM_FAIL_OVERLOADED ? 5 :
+		f->kind == LLM_FAIL_UNAVAILABLE                            ? 1 :
+									     -1;
 
 	if (!llm_fail_is_retryable(f->kind))
 		return -1;
@@ -62,8 +62,8 @@ retry_after(const struct llm_failure *f)
 }
 
 void
-reply_failure_as(struct client *c, const struct llm_failure *f,
-	struct span request_id)
+reply_failure_as(
+	struct client *c, const struct llm_failure *f, struct span request_id)
 {
 	const struct dialect *d = c->dialect != NULL ?
 		c->dialect :
@@ -78,8 +78,8 @@ reply_failure_as(struct client *c, const struct llm_failure *f,
 	if (!llm_fail_is_retryable(f->kind))
 		http_out_field_cstr(out, "x-should-retry", "false");
 	if (retry_after(f) >= 0)
-		http_out_field_u64(out, "retry-after",
-			(uint64_t)retry_after(f));
+		http_out_field_u64(
+			out, "retry-after", (uint64_t)retry_after(f));
 	if (f->reset.n > 0)
 		http_out_field(out, "x-glmproxy-reset", f->reset);
 	if (f->trace.n > 0)

@@ -33,8 +33,8 @@ answer_preflight(struct client *c)
 {
 	struct buf *out = reply_begin(c, 204);
 
-	http_out_field_cstr(out, "access-control-allow-methods",
-		"GET, POST, OPTIONS");
+	http_out_field_cstr(
+		out, "access-control-allow-methods", "GET, POST, OPTIONS");
 	http_out_field(out, "access-control-allow-headers",
 		http_head_get(client_head(c),
 			SPAN("access-control-request-headers")));
@@ -64,11 +64,12 @@ admit_path(struct client *c)
 	if (c->dialect != NULL)
 		return admit_method(c, m == HTTP_METHOD_POST);
 	if (page_find(h->path) != NULL)
-		return admit_method(c,
-			m == HTTP_METHOD_GET || m == HTTP_METHOD_HEAD);
+		return admit_method(
+			c, m == HTTP_METHOD_GET || m == HTTP_METHOD_HEAD);
 	if (span_starts(h->path, SPAN("/v1/responses")))
 		return refuse(c, LLM_FAIL_NOT_FOUND,
-			"the Responses API is not offered here: set the client to "
+			"the Responses API is not offered here: set the client "
+			"to "
 			"Chat Completions (POST /v1/chat/completions)");
 	return refuse(c, LLM_FAIL_NOT_FOUND,
 		"unknown path: this proxy serves /v1/chat/completions, "
@@ -87,13 +88,15 @@ admit_origin(struct client *c)
 		return true;
 	if (!origin_host_is_ours(h, conf->allowed_hosts))
 		return refuse(c, LLM_FAIL_PERMISSION,
-			"this Host is not one of the proxy's; add it to allowed_hosts");
+			"this Host is not one of the proxy's; add it to "
+			"allowed_hosts");
 	if (origin_is_foreign(h, conf->cors_origins))
 		return refuse(c, LLM_FAIL_PERMISSION,
 			"requests from other web sites are refused");
 	if (c->dialect != NULL && !http_head_has(h, SPAN("content-type")))
 		return refuse(c, LLM_FAIL_BAD_REQUEST,
-			"the content-type header is missing; send application/json");
+			"the content-type header is missing; send "
+			"application/json");
 	return true;
 }
 
@@ -109,11 +112,12 @@ admit_key(struct client *c)
 	enum gp_code rc;
 
 	/* Lists of models are open unless client keys are asked for. */
-	if (d == NULL && (conf->client_keys_file.n == 0 ||
-				 !span_starts(h->path, SPAN("/v1/"))))
+	if (d == NULL &&
+		(conf->client_keys_file.n == 0 ||
+			!span_starts(h->path, SPAN("/v1/"))))
 		return true;
-	rc = keys_pick(conf, d != NULL ? d : dialect_by_head(h), h, &key, &name,
-		&err);
+	rc = keys_pick(
+		conf, d != NULL ? d : dialect_by_head(h), h, &key, &name, &err);
 	secret_wipe(&key);
 	return rc == GP_OK || refuse(c, LLM_FAIL_AUTH, err.text);
 }
@@ -136,7 +140,8 @@ admit_type(struct client *c)
 	c->inflate = inflate_new(coding);
 	return c->inflate != NULL ||
 		refuse(c, LLM_FAIL_MEDIA_TYPE,
-			"the content-encoding must be gzip, deflate or identity");
+			"the content-encoding must be gzip, deflate or "
+			"identity");
 }
 
 static bool

@@ -8,7 +8,7 @@
 #define UNKNOWN_CONTEXT    200000
 #define UNKNOWN_MAX_OUTPUT 131072
 
-#define LONG_CONTEXT_MARK "[1m]"
+#define LONG_CONTEXT_MARK  "[1m]"
 
 /* --- construction --------------------------------------------------------- */
 
@@ -63,8 +63,8 @@ static void
 merge_models(struct router *r, const struct conf *conf)
 {
 	const struct profile *p = r->profile;
-	struct model_info *v = arena_array(&r->arena,
-		p->nmodels + conf->models.n, sizeof(*v));
+	struct model_info *v =
+		arena_array(&r->arena, p->nmodels + conf->models.n, sizeof(*v));
 	size_t n = p->nmodels;
 
 	memcpy(v, p->models, n * sizeof(*v));
@@ -120,7 +120,8 @@ read_aliases(struct router *r, struct span json, struct gp_error *err)
 				VEC_PUSH(&r->arena, &r->aliases);
 
 			a->from = arena_dup(&r->arena,
-				jtext_unescape_dup(&r->arena, jdoc_key(&d, it)));
+				jtext_unescape_dup(
+					&r->arena, jdoc_key(&d, it)));
 			a->to = arena_dup(&r->arena,
 				jtext_unescape_dup(&r->arena,
 					jdoc_str(&d, jdoc_value(&d, it))));
@@ -189,8 +190,8 @@ list_models(struct router *r, const struct conf *conf, struct gp_error *err)
 static void
 read_preference(struct router *r, const struct conf *conf)
 {
-	struct span want = conf_enum_text("auto|anthropic|openai|client",
-		conf->text_endpoint_preference);
+	struct span want = conf_enum_text(
+		"auto|anthropic|openai|client", conf->text_endpoint_preference);
 
 	r->prefers_client = conf->text_endpoint_preference == PREFER_CLIENT;
 	for (size_t i = 0; i < ndialects; i++)

@@ -41,13 +41,13 @@ struct router {
 
 /* Reads the upstreams, aliases and lists of the configuration, which has been
  * checked by the master: GP_E_SCHEMA if it is wrong all the same. */
-enum gp_code router_init(struct router *r, const struct link *link,
-	struct gp_error *err) GP_WUR;
+enum gp_code router_init(
+	struct router *r, const struct link *link, struct gp_error *err) GP_WUR;
 void router_fini(struct router *r);
 
 struct router_choice {
 	struct xlate_route route;
-	size_t upstream; /* index for exchange_start */
+	size_t upstream;    /* index for exchange_start */
 	const char *notice; /* verb of a notice about the model, or NULL */
 };
 
@@ -58,7 +58,7 @@ void router_pick(const struct router *r, struct span model, bool has_image,
 	struct router_choice *out);
 
 /* The row of a listed name, or NULL. */
-const struct router_listed *router_listed(const struct router *r,
-	struct span name);
+const struct router_listed *router_listed(
+	const struct router *r, struct span name);
 
 #endif

@@ -19,11 +19,12 @@ struct session {
 	struct worker *worker;
 	struct arena arena;
 	struct xlate *xlate;
-	struct buf body; /* what xlate has for the client */
+	struct buf body;           /* what xlate has for the client */
 	struct exchange *exchange; /* NULL: not begun, or over */
 	struct ev_timer heartbeat;
 	struct router_choice choice;
-	size_t held; /* bytes of the translated request, until upstream answers */
+	size_t held; /* bytes of the translated request, until upstream answers
+		      */
 	bool is_paused;
 	bool head_sent;
 	bool is_chunked;
@@ -95,8 +96,8 @@ put_answer_fields(struct session *s, struct buf *out)
 {
 	struct buf notices;
 
-	http_out_field(out, s->client->dialect->request_id_header,
-		session_id(s));
+	http_out_field(
+		out, s->client->dialect->request_id_header, session_id(s));
 	http_out_field(out, "x-glmproxy-model", s->choice.route.model);
 	buf_init(&notices, 4096);
 	xlate_notices(s->xlate, &notices);
@@ -118,8 +119,8 @@ send_stream_head(struct session *s)
 		c->keep_alive = false;
 	out = reply_begin(c, 200);
 	put_answer_fields(s, out);
-	http_out_field_cstr(out, "content-type",
-		"text/event-stream; charset=utf-8");
+	http_out_field_cstr(
+		out, "content-type", "text/event-stream; charset=utf-8");
 	http_out_field_cstr(out, "cache-control", "no-cache, no-transform");
 	http_out_field_cstr(out, "x-accel-buffering", "no");
 	if (s->is_chunked)

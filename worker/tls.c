@@ -91,18 +91,20 @@ load_trusted(struct tls *t, struct span ca_file, struct gp_error *err)
 		rc = mbedtls_x509_crt_parse_file(&t->trusted, path);
 		if (rc != 0)
 			return gp_fail(err, GP_E_SYSTEM,
-				"upstream_ca_file %s holds no usable certificates",
+				"upstream_ca_file %s holds no usable "
+				"certificates",
 				path);
 		return GP_OK;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bundles) && rc < 0; i++)
 		if (access(bundles[i], R_OK) == 0)
 			/* A positive result counts what it could not read. */
-			rc = mbedtls_x509_crt_parse_file(&t->trusted,
-				bundles[i]);
+			rc = mbedtls_x509_crt_parse_file(
+				&t->trusted, bundles[i]);
 	if (rc < 0)
 		return gp_fail(err, GP_E_SYSTEM,
-			"no trusted certificates: install ca-certificates or set upstream_ca_file");
+			"no trusted certificates: install ca-certificates or "
+			"set upstream_ca_file");
 	return GP_OK;
 }
 
@@ -115,12 +117,13 @@ set_preferences(struct tls *t)
 	mbedtls_ssl_conf_ca_chain(c, &t->trusted, NULL);
 	mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, &t->random);
 	mbedtls_ssl_conf_ciphersuites(c, suites);
-	mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+	mbedtls_ssl_conf_session_tickets(
+		c, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
 	mbedtls_ssl_conf_min_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
 #else
-	mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3,
-		MBEDTLS_SSL_MINOR_VERSION_3);
+	mbedtls_ssl_conf_min_version(
+		c, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
 }
 
@@ -214,9 +217,8 @@ bio_send(void *ctx, const unsigned char *from, size_t n)
 
 	if (done >= 0)
 		return (int)done;
-	return errno == EAGAIN || errno == EINTR ?
-		MBEDTLS_ERR_SSL_WANT_WRITE :
-		MBEDTLS_ERR_NET_CONN_RESET;
+	return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE :
+						   MBEDTLS_ERR_NET_CONN_RESET;
 }
 
 /* Runs only in a full handshake: a resumed one shows no certificate. */
@@ -277,8 +279,8 @@ tls_input_keep(struct tls_conn *c)
 /* --- one connection ------------------------------------------------------- */
 
 struct tls_conn *
-tls_conn_new(struct tls *t, struct tls_session *session, struct span host,
-	int fd)
+tls_conn_new(
+	struct tls *t, struct tls_session *session, struct span host, int fd)
 {
 	struct tls_conn *c = calloc(1, sizeof(*c));
 	char name[256];
@@ -412,7 +414,8 @@ tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 	int rc;
 
 	*got = 0;
-	while (is_ticket(rc = mbedtls_ssl_read(&c->ssl, (unsigned char *)out, n)))
+	while (is_ticket(
+		rc = mbedtls_ssl_read(&c->ssl, (unsigned char *)out, n)))
 		save_session(c);
 	if (rc > 0) {
 		*got = (size_t)rc;
@@ -426,7 +429,8 @@ tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 		return step;
 	c->is_up = false;
 	if (rc == MBEDTLS_ERR_SSL_CONN_EOF)
-		gp_fail(err, GP_E_CLOSED, "the upstream broke off the connection");
+		gp_fail(err, GP_E_CLOSED,
+			"the upstream broke off the connection");
 	else
 		tls_error(err, "TLS", rc);
 	return TLS_FAIL;
@@ -441,8 +445,8 @@ tls_send(struct tls_conn *c, struct span bytes, size_t *used,
 	*used = 0;
 	while (*used < bytes.n) {
 		struct span rest = span_from(bytes, *used);
-		int rc = mbedtls_ssl_write(&c->ssl,
-			(const unsigned char *)rest.p, rest.n);
+		int rc = mbedtls_ssl_write(
+			&c->ssl, (const unsigned char *)rest.p, rest.n);
 
 		if (rc > 0) {
 			*used += (size_t)rc;

@@ -16,7 +16,13 @@ struct tls; /* trust store, random generator, preferences: one a process */
 struct tls_session; /* what is kept to resume, one an upstream */
 struct tls_conn;
 
-enum tls_step { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAIL };
+enum tls_step {
+	TLS_DONE,
+	TLS_WANT_READ,
+	TLS_WANT_WRITE,
+	TLS_CLOSED,
+	TLS_FAIL
+};
 
 /* ca_file: PEM; empty for the system's bundle. NULL with *err. The random
  * generator is seeded here: call after the fork. */
@@ -28,8 +34,8 @@ void tls_session_free(struct tls_session **s);
 
 /* A client's side of a connection on fd to `host`. session: resumed from and
  * saved to; must outlive the connection. */
-struct tls_conn *tls_conn_new(struct tls *t, struct tls_session *session,
-	struct span host, int fd);
+struct tls_conn *tls_conn_new(
+	struct tls *t, struct tls_session *session, struct span host, int fd);
 /* Says goodbye if it can without waiting. Does not close fd. */
 void tls_conn_free(struct tls_conn **c);
 

@@ -10,8 +10,8 @@ put_host(const struct url *base, struct buf *out)
 	bool is_default = base->port == (base->is_tls ? 443 : 80);
 
 	buf_puts(out, "host: ");
-	buf_printf(out, base->is_ipv6 ? "[%.*s]" : "%.*s",
-		SPAN_ARG(base->host));
+	buf_printf(
+		out, base->is_ipv6 ? "[%.*s]" : "%.*s", SPAN_ARG(base->host));
 	if (!is_default)
 		buf_printf(out, ":%u", base->port);
 	buf_puts(out, "\r\n");

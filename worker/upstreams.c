@@ -48,8 +48,8 @@ upstreams_close_idle(struct upstreams *u)
 {
 	for (size_t i = 0; i < u->n; i++)
 		while (!list_is_empty(&u->list[i].idle)) {
-			struct conn *c = CONTAINER_OF(u->list[i].idle.next,
-				struct conn, link);
+			struct conn *c = CONTAINER_OF(
+				u->list[i].idle.next, struct conn, link);
 
 			conn_close(&c);
 		}

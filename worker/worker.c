@@ -73,8 +73,8 @@ drain(struct worker_main *m, int64_t limit_ms)
 
 	if (!w->is_draining) {
 		w->is_draining = true;
-		atomic_store_explicit(&w->slot->state, SHM_DRAINING,
-			memory_order_relaxed);
+		atomic_store_explicit(
+			&w->slot->state, SHM_DRAINING, memory_order_relaxed);
 		acceptor_stop(m->acceptor);
 		upstreams_close_idle(w->upstreams);
 		LIST_EACH (&w->clients, it, safe)
@@ -110,8 +110,8 @@ on_beat(struct ev_timer *t)
 	struct worker *w = &m->worker;
 
 	link_beat(w->link, ev_now_ms(w->ev));
-	atomic_store_explicit(&w->metrics->buffered_bytes, w->buffered,
-		memory_order_relaxed);
+	atomic_store_explicit(
+		&w->metrics->buffered_bytes, w->buffered, memory_order_relaxed);
 	ev_timer_start(&m->beat, BEAT_MS);
 }
 

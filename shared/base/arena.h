@@ -34,7 +34,6 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 /* A copy; NUL-terminated behind the span's end. */
 struct span arena_dup(struct arena *a, struct span s);
 /* Formatted text, NUL-terminated behind the span's end. */
-struct span arena_printf(struct arena *a, const char *fmt, ...)
-	GP_PRINTF(2, 3);
+struct span arena_printf(struct arena *a, const char *fmt, ...) GP_PRINTF(2, 3);
 
 #endif

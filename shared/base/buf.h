@@ -36,9 +36,9 @@ void buf_reset(struct buf *b, size_t keep);
 static inline struct span
 buf_span(const struct buf *b)
 {
-	return b->len == b->head ? SPAN_EMPTY :
-				   (struct span){ b->data + b->head,
-					   b->len - b->head };
+	return b->len == b->head ?
+		SPAN_EMPTY :
+		(struct span){ b->data + b->head, b->len - b->head };
 }
 
 static inline size_t

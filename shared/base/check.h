@@ -10,11 +10,11 @@
 
 #include "shared/base/defs.h"
 
-#define GP_ASSERT(cond) \
+#define GP_ASSERT(cond)                                                        \
 	((cond) ? (void)0 : check_fail(#cond, __FILE__, __LINE__))
 #define GP_UNREACHED() check_fail("unreachable", __FILE__, __LINE__)
 /* After an allocation has failed. */
-#define GP_NOMEM()     check_fail("out of memory", __FILE__, __LINE__)
+#define GP_NOMEM() check_fail("out of memory", __FILE__, __LINE__)
 
 /* Receives the last words, e.g. to copy them to shared memory. */
 typedef void check_fn(const char *words);

@@ -50,8 +50,8 @@ list_remove(struct list *l)
 }
 
 /* `it` may be removed inside the loop: `safe` is the one after it. */
-#define LIST_EACH(head, it, safe)                                      \
-	for (struct list *it = (head)->next, *safe = it->next;         \
-		it != (head); it = safe, safe = it->next)
+#define LIST_EACH(head, it, safe)                                              \
+	for (struct list *it = (head)->next, *safe = it->next; it != (head);   \
+		it = safe, safe = it->next)
 
 #endif

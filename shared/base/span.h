@@ -21,9 +21,12 @@ struct span {
 };
 
 /* A span over a string literal; as an initialiser of static data. */
-#define SPAN(lit)      ((struct span){ "" lit, sizeof(lit) - 1 })
-#define SPAN_INIT(lit) { "" lit, sizeof(lit) - 1 }
-#define SPAN_EMPTY     ((struct span){ "", 0 })
+#define SPAN(lit) ((struct span){ "" lit, sizeof(lit) - 1 })
+#define SPAN_INIT(lit)                                                         \
+	{                                                                      \
+		"" lit, sizeof(lit) - 1                                        \
+	}
+#define SPAN_EMPTY ((struct span){ "", 0 })
 /* For "%.*s". The caller makes sure that n fits an int. */
 #define SPAN_ARG(s) (int)(s).n, (s).p
 

@@ -14,17 +14,17 @@
 
 #include "shared/base/arena.h"
 
-#define VEC_OF(type)       \
-	struct {           \
-		type *v;   \
-		size_t n;  \
-		size_t cap;\
+#define VEC_OF(type)                                                           \
+	struct {                                                               \
+		type *v;                                                       \
+		size_t n;                                                      \
+		size_t cap;                                                    \
 	}
 
 /* Address of a new zeroed element at the end. */
-#define VEC_PUSH(a, vec)                                                     \
-	((vec)->v = vec_grow((a), (vec)->v, (vec)->n, &(vec)->cap,           \
-		 sizeof(*(vec)->v)),                                         \
+#define VEC_PUSH(a, vec)                                                       \
+	((vec)->v = vec_grow(                                                  \
+		 (a), (vec)->v, (vec)->n, &(vec)->cap, sizeof(*(vec)->v)),     \
 		&(vec)->v[(vec)->n++])
 
 /* Storage for at least n + 1 elements; the old content is copied. */

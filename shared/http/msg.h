@@ -30,7 +30,10 @@
 #define HTTP_HEAD_MAX   65536
 #define HTTP_FIELDS_MAX 128
 
-enum http_kind { HTTP_REQUEST, HTTP_RESPONSE };
+enum http_kind {
+	HTTP_REQUEST,
+	HTTP_RESPONSE
+};
 
 enum http_method {
 	HTTP_METHOD_OTHER,
@@ -40,10 +43,16 @@ enum http_method {
 	HTTP_METHOD_OPTIONS,
 };
 
-enum http_step { HTTP_MORE, HTTP_HEAD, HTTP_BODY, HTTP_DONE, HTTP_FAIL };
+enum http_step {
+	HTTP_MORE,
+	HTTP_HEAD,
+	HTTP_BODY,
+	HTTP_DONE,
+	HTTP_FAIL
+};
 
 struct http_field {
-	struct span name; /* as sent; compare with span_ieq */
+	struct span name;  /* as sent; compare with span_ieq */
 	struct span value; /* trimmed */
 };
 
@@ -53,12 +62,12 @@ struct http_msg; /* opaque: holds llhttp's state and the head's bytes */
 struct http_head {
 	enum http_method method;
 	struct span target; /* path and query as sent */
-	struct span path; /* the target before '?' */
-	struct span query; /* behind '?', may be empty */
-	unsigned status; /* responses */
-	unsigned minor; /* HTTP/1.minor */
-	bool keep_alive; /* the connection may carry another message */
-	bool has_body; /* content-length > 0, or chunked, or until EOF */
+	struct span path;   /* the target before '?' */
+	struct span query;  /* behind '?', may be empty */
+	unsigned status;    /* responses */
+	unsigned minor;     /* HTTP/1.minor */
+	bool keep_alive;    /* the connection may carry another message */
+	bool has_body;      /* content-length > 0, or chunked, or until EOF */
 	bool is_chunked;
 	bool expects_continue;
 	bool has_length;
@@ -92,7 +101,7 @@ struct span http_msg_piece(const struct http_msg *m);
 struct span http_head_get(const struct http_head *h, struct span name);
 bool http_head_has(const struct http_head *h, struct span name);
 /* True if the comma list in field `name` (all its lines) has token. */
-bool http_head_has_token(const struct http_head *h, struct span name,
-	struct span token);
+bool http_head_has_token(
+	const struct http_head *h, struct span name, struct span token);
 
 #endif

@@ -20,7 +20,11 @@ struct sse_event {
 	struct span data;
 };
 
-enum sse_step { SSE_MORE, SSE_EVENT, SSE_FAIL };
+enum sse_step {
+	SSE_MORE,
+	SSE_EVENT,
+	SSE_FAIL
+};
 
 struct sse {
 	struct buf line; /* a line that was cut */
@@ -30,7 +34,7 @@ struct sse {
 	bool has_data;
 	bool after_cr;
 	bool started;
-	bool is_torn; /* bytes were pending at the end */
+	bool is_torn;      /* bytes were pending at the end */
 	uint64_t comments; /* lines that were comments: signs of life */
 };
 

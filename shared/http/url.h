@@ -21,8 +21,8 @@ struct url {
 
 /* Views point into text. GP_E_SYNTAX with a sentence that says what is wrong.
  */
-enum gp_code url_parse(struct span text, struct url *out,
-	struct gp_error *err) GP_WUR;
+enum gp_code url_parse(
+	struct span text, struct url *out, struct gp_error *err) GP_WUR;
 
 /* host:port, [v6]:port, or unix:/path (then *port is 0 and host the path).
  * Port 0 is allowed (an ephemeral port). */

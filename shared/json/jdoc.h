@@ -21,7 +21,15 @@ typedef uint32_t jref;
 
 #define JREF_NONE UINT32_MAX
 
-enum jtype { J_NONE, J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ };
+enum jtype {
+	J_NONE,
+	J_NULL,
+	J_BOOL,
+	J_NUM,
+	J_STR,
+	J_ARR,
+	J_OBJ
+};
 
 struct jdoc_token; /* jsmn's token; its parent link becomes the index behind
 		      its subtree */
@@ -48,15 +56,15 @@ void jdoc_fini(struct jdoc *d);
  * Cost: three linear passes, at most one allocation.
  * spec: RFC 8259
  */
-enum gp_code jdoc_parse(struct jdoc *d, struct span text,
-	struct gp_error *err) GP_WUR;
+enum gp_code jdoc_parse(
+	struct jdoc *d, struct span text, struct gp_error *err) GP_WUR;
 
 /* GP_E_SCHEMA, naming the key, if a key stands twice in object obj. Parsers
  * disagree on which of the two wins, so a request could be routed by one and
  * served by the other. Linear for the usual handful of keys, n log n at worst.
  */
-enum gp_code jdoc_refuse_duplicates(const struct jdoc *d, jref obj,
-	struct gp_error *err) GP_WUR;
+enum gp_code jdoc_refuse_duplicates(
+	const struct jdoc *d, jref obj, struct gp_error *err) GP_WUR;
 
 /* The outermost value; always there after a successful parse. */
 jref jdoc_root(const struct jdoc *d);
@@ -94,8 +102,8 @@ bool jdoc_double(const struct jdoc *d, jref r, double *out) GP_WUR;
 /* Iteration over the elements of an array: `it` is the element. */
 jref jdoc_first(const struct jdoc *d, jref container);
 jref jdoc_next(const struct jdoc *d, jref container, jref it);
-#define JDOC_EACH(d, arr, it)                                       \
-	for (jref it = jdoc_first((d), (arr)); it != JREF_NONE;     \
+#define JDOC_EACH(d, arr, it)                                                  \
+	for (jref it = jdoc_first((d), (arr)); it != JREF_NONE;                \
 		it = jdoc_next((d), (arr), it))
 
 /* Iteration over the members of an object: `it` is the key; key and value: */

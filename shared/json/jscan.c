@@ -398,8 +398,8 @@ number_byte(char c)
 /* The state behind a byte inside a number; ST_AFTER if it is not part of it. */
 static const uint8_t number_next[ST_COUNT][NB_COUNT] = {
 #define ROW(state, zero, digit, dot, e, sign, other)                           \
- [ST_##state] = { ST_##zero, ST_##digit, ST_##dot, ST_##e, ST_##sign,          \
-	 ST_##other }
+	[ST_##state] = { ST_##zero, ST_##digit, ST_##dot, ST_##e, ST_##sign,   \
+		ST_##other }
 	ROW(MINUS, ZERO, INT, FAILED, FAILED, FAILED, FAILED),
 	ROW(ZERO, FAILED, FAILED, DOT, EXP, AFTER, AFTER),
 	ROW(INT, INT, INT, DOT, EXP, AFTER, AFTER),

@@ -23,8 +23,8 @@
 #define JSCAN_CLIMB_MAX  16000000
 
 struct jscan {
-	size_t offset; /* bytes consumed so far */
-	uint32_t tokens; /* as jsmn counts: values and keys */
+	size_t offset;    /* bytes consumed so far */
+	uint32_t tokens;  /* as jsmn counts: values and keys */
 	uint32_t climbed; /* levels, by jsmn */
 	uint16_t depth;
 	uint16_t last_depth; /* of the last token */
@@ -40,8 +40,8 @@ void jscan_init(struct jscan *s);
 /* Feed the next piece, cut anywhere. GP_OK; GP_E_SYNTAX or GP_E_LIMIT with the
  * byte offset named in *err. After a failure the scanner is spent. Linear,
  * strings at memory speed where possible. */
-enum gp_code jscan_feed(struct jscan *s, struct span piece,
-	struct gp_error *err) GP_WUR;
+enum gp_code jscan_feed(
+	struct jscan *s, struct span piece, struct gp_error *err) GP_WUR;
 
 /* True once a complete value has been read (for a number: may still grow). */
 bool jscan_is_complete(const struct jscan *s);
@@ -50,7 +50,7 @@ bool jscan_is_complete(const struct jscan *s);
 enum gp_code jscan_end(struct jscan *s, struct gp_error *err) GP_WUR;
 
 /* All at once: the number of tokens in *tokens (may be NULL). */
-enum gp_code jscan_text(struct span text, uint32_t *tokens,
-	struct gp_error *err) GP_WUR;
+enum gp_code jscan_text(
+	struct span text, uint32_t *tokens, struct gp_error *err) GP_WUR;
 
 #endif

@@ -18,7 +18,12 @@
 
 #define LOG_LINE_MAX 2048
 
-enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* What the lines of this process begin with, e.g. "worker". The name is not
  * copied. */

@@ -17,7 +17,10 @@
 #include "shared/translate/llm_event.h"
 #include "shared/translate/llm_req.h"
 
-enum llm_mode { LLM_BODY, LLM_SSE };
+enum llm_mode {
+	LLM_BODY,
+	LLM_SSE
+};
 
 struct dialect_route {
 	struct span path; /* exact, without query */
@@ -27,13 +30,13 @@ struct dialect_route {
 /* What an encoder must know of the request it answers. */
 struct llm_enc_env {
 	enum llm_mode mode;
-	int64_t now_wall_s; /* "created" */
+	int64_t now_wall_s;   /* "created" */
 	char fallback_id[25]; /* 24 random base62 characters */
-	struct jesc model; /* echoed to the client */
+	struct jesc model;    /* echoed to the client */
 	bool wants_usage;
 	bool has_functions;
 	int64_t estimated_input; /* tokens, until upstream has said */
-	struct arena *arena; /* for call ids that upstream left out, ... */
+	struct arena *arena;     /* for call ids that upstream left out, ... */
 	struct notices *notices;
 };
 
@@ -41,8 +44,8 @@ struct llm_enc_env {
  * profile. */
 struct llm_wire {
 	bool fills_description; /* tools need a description: the name */
-	bool is_text_only; /* content of all-text messages as one string */
-	bool streams_usage; /* ask for usage in every stream */
+	bool is_text_only;      /* content of all-text messages as one string */
+	bool streams_usage;     /* ask for usage in every stream */
 };
 
 struct dialect {
@@ -55,12 +58,12 @@ struct dialect {
 	/* Headers of answers and requests. */
 	const char *request_id_header;
 	bool prefers_api_key_header; /* x-api-key wins over authorization */
-	struct span marker_header; /* a request that has it speaks this dialect
-	                              on paths that do not tell */
+	struct span marker_header;  /* a request that has it speaks this dialect
+				       on paths that do not tell */
 	struct span feature_header; /* client header passed on within the
-	                               dialect, "" if none */
-	bool reports_stop; /* answers say which stop sequence matched */
-	bool shows_reasoning; /* reasoning is additive: sent unasked */
+				       dialect, "" if none */
+	bool reports_stop;     /* answers say which stop sequence matched */
+	bool shows_reasoning;  /* reasoning is additive: sent unasked */
 	bool needs_max_tokens; /* requests must carry it */
 
 	/*
@@ -92,8 +95,8 @@ struct dialect {
 		struct llm_sink *to);
 	enum gp_code (*dec_sse)(void *dec, struct jdoc *scratch,
 		const struct sse_event *ev, struct gp_error *err);
-	enum gp_code (*dec_body)(void *dec, const struct jdoc *doc,
-		struct gp_error *err);
+	enum gp_code (*dec_body)(
+		void *dec, const struct jdoc *doc, struct gp_error *err);
 	enum gp_code (*dec_end)(void *dec, struct gp_error *err);
 
 	/* Answers, client side: a sink that appends to out. In mode LLM_BODY
@@ -124,8 +127,8 @@ struct dialect {
 	void (*heartbeat)(bool started, struct buf *out);
 
 	/* The answer to a count of tokens; compat adds older names. */
-	void (*count_encode)(int64_t tokens, bool is_estimate, bool compat,
-		struct buf *out);
+	void (*count_encode)(
+		int64_t tokens, bool is_estimate, bool compat, struct buf *out);
 };
 
 /* All dialects in the order of dialects.def. */
@@ -133,8 +136,8 @@ extern const struct dialect *const dialects[];
 extern const size_t ndialects;
 
 /* The dialect and purpose of a path; NULL if no dialect has it. */
-const struct dialect *dialect_by_path(struct span path,
-	enum llm_purpose *purpose);
+const struct dialect *dialect_by_path(
+	struct span path, enum llm_purpose *purpose);
 /* For paths that do not tell: by the marker headers, else the first. */
 const struct dialect *dialect_by_head(const struct http_head *h);
 

@@ -18,9 +18,9 @@ struct llm_failure {
 	/* Upstream's own status when it is to be kept (unknown codes), else 0:
 	 * the dialect's table decides. */
 	unsigned keep_status;
-	struct span message; /* UTF-8, never empty */
-	struct span param; /* request field, "" if none */
-	const char *reason; /* more precise code than the class's, or NULL */
+	struct span message;   /* UTF-8, never empty */
+	struct span param;     /* request field, "" if none */
+	const char *reason;    /* more precise code than the class's, or NULL */
 	int64_t retry_after_s; /* -1: none */
 	struct span reset; /* RFC 3339 time at which a quota renews, or "" */
 	struct span trace; /* upstream's request id, or "" */
@@ -32,8 +32,8 @@ struct llm_failure {
 struct llm_failure llm_failure_of(enum llm_fail kind, struct span message);
 /* From a call's error: a malformed request, a limit, a time-out ... The text
  * is copied into the arena. */
-struct llm_failure llm_failure_from(const struct gp_error *err,
-	struct arena *a);
+struct llm_failure llm_failure_from(
+	const struct gp_error *err, struct arena *a);
 
 unsigned llm_fail_status(enum llm_fail kind);
 bool llm_fail_is_retryable(enum llm_fail kind);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* llm_base64.h - base64 as images carry it. For llm_image*.c only. */
+/* llm_base64.h - base64 as images carry it. For llm_image*.c and decoders
+ * of files. */
 #ifndef TRANSLATE_LLM_BASE64_H
 #define TRANSLATE_LLM_BASE64_H
 

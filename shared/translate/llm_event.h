@@ -28,7 +28,11 @@ enum llm_kind {
 	LLM_ERROR,
 };
 
-enum llm_block { LLM_TEXT, LLM_THINK, LLM_TOOL };
+enum llm_block {
+	LLM_TEXT,
+	LLM_THINK,
+	LLM_TOOL
+};
 
 enum llm_stop {
 	LLM_STOP_END,
@@ -54,17 +58,17 @@ struct llm_usage {
 
 struct llm_event {
 	enum llm_kind kind;
-	enum llm_block block; /* OPEN, DELTA, CLOSE */
-	struct jesc id; /* START: answer id; OPEN of a tool: call id */
-	struct jesc name; /* START: model; OPEN of a tool: its name */
-	struct jesc text; /* DELTA: text, or a piece of argument JSON */
-	struct jesc signature; /* CLOSE of thinking, may be empty */
-	enum llm_stop stop; /* STOP */
-	struct jesc stop_text; /* STOP: the stop sequence that matched */
+	enum llm_block block;   /* OPEN, DELTA, CLOSE */
+	struct jesc id;         /* START: answer id; OPEN of a tool: call id */
+	struct jesc name;       /* START: model; OPEN of a tool: its name */
+	struct jesc text;       /* DELTA: text, or a piece of argument JSON */
+	struct jesc signature;  /* CLOSE of thinking, may be empty */
+	enum llm_stop stop;     /* STOP */
+	struct jesc stop_text;  /* STOP: the stop sequence that matched */
 	struct llm_usage usage; /* USAGE: cumulative; said fields replace */
 	struct jraw error; /* ERROR: what upstream sent, none if it only broke
-	                      off; profile.h reads it */
-	const char *why; /* ERROR without content: a clause for people */
+			      off; profile.h reads it */
+	const char *why;   /* ERROR without content: a clause for people */
 };
 
 /* An event of which nothing else is said. */

@@ -31,8 +31,8 @@ struct llm_sink *llm_filter_calls(struct arena *a, struct notices *n,
 	unsigned max_calls, struct llm_sink *next);
 
 /* Tool names that were replaced for the upstream become the client's again. */
-struct llm_sink *llm_filter_names(struct arena *a, const struct llm_req *r,
-	struct llm_sink *next);
+struct llm_sink *llm_filter_names(
+	struct arena *a, const struct llm_req *r, struct llm_sink *next);
 
 /*
  * Stop sequences, looked for in the decoded text of text blocks (each block by

@@ -24,13 +24,17 @@
 
 struct dialect;
 
-enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT };
+enum llm_role {
+	LLM_SYSTEM,
+	LLM_USER,
+	LLM_ASSISTANT
+};
 
 enum llm_part_kind {
 	LLM_PART_TEXT,
 	LLM_PART_THINK,
 	LLM_PART_IMAGE,
-	LLM_PART_CALL, /* assistant turns only */
+	LLM_PART_CALL,   /* assistant turns only */
 	LLM_PART_RESULT, /* user turns only */
 };
 
@@ -45,10 +49,11 @@ struct llm_args {
 struct llm_image {
 	bool is_url;
 	struct jesc media_type; /* "image/png"; data only */
-	struct jesc data; /* base64, normalised; or the URL */
+	struct jesc data;       /* base64, normalised; or the URL */
 };
 
 struct llm_part;
+
 struct llm_parts {
 	struct llm_part *v;
 	size_t n, cap;
@@ -56,15 +61,15 @@ struct llm_parts {
 
 struct llm_part {
 	enum llm_part_kind kind;
-	struct jesc text; /* TEXT, THINK */
-	struct jesc signature; /* THINK, may be empty */
-	struct jesc id; /* CALL, RESULT: the call's id */
-	struct jesc name; /* CALL */
-	struct llm_args args; /* CALL */
-	struct llm_image image; /* IMAGE */
-	struct llm_parts parts; /* RESULT: TEXT and IMAGE only */
-	bool is_error; /* RESULT */
-	bool is_flat; /* RESULT: the content was a plain string */
+	struct jesc text;          /* TEXT, THINK */
+	struct jesc signature;     /* THINK, may be empty */
+	struct jesc id;            /* CALL, RESULT: the call's id */
+	struct jesc name;          /* CALL */
+	struct llm_args args;      /* CALL */
+	struct llm_image image;    /* IMAGE */
+	struct llm_parts parts;    /* RESULT: TEXT and IMAGE only */
+	bool is_error;             /* RESULT */
+	bool is_flat;              /* RESULT: the content was a plain string */
 	struct jraw cache_control; /* none if not given */
 };
 
@@ -77,7 +82,7 @@ struct llm_turn {
 struct llm_tool {
 	struct jesc name;
 	struct jesc description; /* empty if none */
-	struct jraw schema; /* JSON object; none if not given */
+	struct jraw schema;      /* JSON object; none if not given */
 	struct jraw cache_control;
 };
 
@@ -106,16 +111,24 @@ enum llm_effort {
 	LLM_EFFORT_MAX,
 };
 
-enum llm_think_mode { LLM_THINK_UNSET, LLM_THINK_OFF, LLM_THINK_ON };
+enum llm_think_mode {
+	LLM_THINK_UNSET,
+	LLM_THINK_OFF,
+	LLM_THINK_ON
+};
 
 struct llm_think {
 	enum llm_think_mode mode;
 	enum llm_effort effort;
 	int64_t budget_tokens; /* 0: not given */
-	bool keep_all; /* earlier thinking is to stay in the context */
+	bool keep_all;         /* earlier thinking is to stay in the context */
 };
 
-enum llm_format { LLM_FORMAT_TEXT, LLM_FORMAT_JSON, LLM_FORMAT_SCHEMA };
+enum llm_format {
+	LLM_FORMAT_TEXT,
+	LLM_FORMAT_JSON,
+	LLM_FORMAT_SCHEMA
+};
 
 /* A top-level field that the tree does not model. */
 struct llm_extra {
@@ -123,8 +136,8 @@ struct llm_extra {
 	struct jesc key;
 	struct jraw value;
 	bool is_minor; /* another dialect may drop it without a notice */
-	bool is_used; /* a profile has taken its meaning into the tree: no
-	                 notice when dropped */
+	bool is_used;  /* a profile has taken its meaning into the tree: no
+			  notice when dropped */
 };
 
 /* A tool name that the upstream does not accept and its replacement. */
@@ -133,7 +146,10 @@ struct llm_rename {
 };
 
 /* What the request is for: a count needs no max_tokens and no answer. */
-enum llm_purpose { LLM_CHAT, LLM_COUNT };
+enum llm_purpose {
+	LLM_CHAT,
+	LLM_COUNT
+};
 
 struct llm_req {
 	struct arena *arena;
@@ -147,12 +163,12 @@ struct llm_req {
 	VEC_OF(struct llm_tool) tools;
 	enum llm_choice choice;
 	struct jesc choice_name; /* LLM_CHOICE_NAMED */
-	bool single_call; /* at most one tool call in the answer */
-	bool has_functions; /* answer in the deprecated function shape */
-	int64_t max_tokens; /* 0: not given */
+	bool single_call;        /* at most one tool call in the answer */
+	bool has_functions;      /* answer in the deprecated function shape */
+	int64_t max_tokens;      /* 0: not given */
 	struct llm_number temperature, top_p;
-	int64_t top_k; /* 0: not given */
-	bool is_greedy; /* sampling was switched off */
+	int64_t top_k;            /* 0: not given */
+	bool is_greedy;           /* sampling was switched off */
 	VEC_OF(struct jesc) stop; /* without empty ones */
 	struct llm_think think;
 	enum llm_format format;
@@ -165,10 +181,10 @@ struct llm_req {
 
 void llm_req_init(struct llm_req *r, struct arena *a, enum llm_purpose purpose);
 
-struct llm_turn *llm_add_turn(struct llm_req *r, enum llm_role role,
-	size_t source);
-struct llm_part *llm_add_part(struct llm_req *r, struct llm_parts *parts,
-	enum llm_part_kind kind);
+struct llm_turn *llm_add_turn(
+	struct llm_req *r, enum llm_role role, size_t source);
+struct llm_part *llm_add_part(
+	struct llm_req *r, struct llm_parts *parts, enum llm_part_kind kind);
 /* A text part; nothing when text is empty. */
 void llm_add_text(struct llm_req *r, struct llm_parts *parts, struct jesc text);
 void llm_add_extra(struct llm_req *r, const struct dialect *owner,

@@ -7,7 +7,7 @@
 
 struct llm_tally {
 	struct llm_usage usage;
-	uint32_t blocks[3]; /* by enum llm_block */
+	uint32_t blocks[3];  /* by enum llm_block */
 	uint64_t text_bytes; /* of all DELTAs, escapes included */
 	enum llm_stop stop;
 	bool has_stop, has_error;

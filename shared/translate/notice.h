@@ -21,7 +21,7 @@ struct notices {
 	struct span items[NOTICE_MAX]; /* "verb:name" */
 	size_t n;
 	size_t bytes;
-	uint32_t total; /* all that happened, repeats included */
+	uint32_t total;  /* all that happened, repeats included */
 	uint32_t hidden; /* those of `total` that are in no item */
 };
 

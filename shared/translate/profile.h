@@ -15,7 +15,8 @@ enum model_thinking {
 	MODEL_THINKING_NONE,
 	MODEL_THINKING_SWITCH, /* on or off */
 	MODEL_THINKING_EFFORT, /* on or off, with an effort */
-	MODEL_THINKING_ALWAYS, /* cannot be switched off; effort low, high, max */
+	MODEL_THINKING_ALWAYS, /* cannot be switched off; effort low, high, max
+				*/
 };
 
 struct model_info {
@@ -38,8 +39,8 @@ struct profile_options {
 struct profile_reply {
 	unsigned status;
 	struct span retry_after; /* header, "" if none */
-	struct span trace; /* request id header, "" if none */
-	bool is_in_stream; /* from a frame, not from a whole answer */
+	struct span trace;       /* request id header, "" if none */
+	bool is_in_stream;       /* from a frame, not from a whole answer */
 };
 
 /* For the texts of context overflow. */
@@ -84,7 +85,7 @@ struct profile {
 extern const struct profile profile_zai;
 
 /* The row of a model, or NULL. */
-const struct model_info *profile_model(const struct profile *p,
-	struct span name);
+const struct model_info *profile_model(
+	const struct profile *p, struct span name);
 
 #endif

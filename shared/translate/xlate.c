@@ -9,7 +9,7 @@
 #include "shared/translate/xlate_private.h"
 
 #define ANSWER_MAX (64u << 20) /* bytes of an unstreamed answer */
-#define ERROR_MAX  65536 /* bytes of an error answer that are read */
+#define ERROR_MAX  65536       /* bytes of an error answer that are read */
 
 void
 xlate_scratch_init(struct xlate_scratch *s)
@@ -30,8 +30,8 @@ xlate_scratch_fini(struct xlate_scratch *s)
 void
 xlate_make_id(const uint64_t random[2], char out[XLATE_ID_LEN + 1])
 {
-	static const char digits[] =
-		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+				     "fghijklmnopqrstuvwxyz";
 	uint64_t r = 0;
 
 	for (size_t i = 0; i < XLATE_ID_LEN; i++) {
@@ -86,10 +86,10 @@ xlate_read(struct xlate *x, struct span body, struct gp_error *err)
 	enum gp_code rc = jdoc_parse(doc, body, err);
 
 	if (rc != GP_OK)
-		return rc == GP_E_LIMIT ?
-			gp_fail(err, GP_E_SYNTAX,
-				"the body nests too deep or holds too many values") :
-			rc;
+		return rc == GP_E_LIMIT ? gp_fail(err, GP_E_SYNTAX,
+						  "the body nests too deep or "
+						  "holds too many values") :
+					  rc;
 	if (jdoc_type(doc, jdoc_root(doc)) != J_OBJ)
 		return gp_fail(err, GP_E_SCHEMA,
 			"the body must be a JSON object, not %s",
@@ -205,16 +205,16 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	 * that are copied. */
 	if (copies)
 		notices_init(&r->notices, &x->tree);
-	rc = x->profile->adapt(r, x->client, d, route->info, &x->env.options,
-		&wire, err);
+	rc = x->profile->adapt(
+		r, x->client, d, route->info, &x->env.options, &wire, err);
 	if (rc != GP_OK)
 		return rc;
 	prepare_encoder(x);
 	x->is_copy = d == x->client && d->ans_copy_sse != NULL &&
 		!r->single_call && r->renames.n == 0;
 	if (copies)
-		rc = d->req_copy(&x->scratch->request, r, route->model, to,
-			err);
+		rc = d->req_copy(
+			&x->scratch->request, r, route->model, to, err);
 	else {
 		llm_normalise(r);
 		r->stream = wants_upstream_stream(x);
@@ -241,8 +241,7 @@ xlate_fail(struct xlate *x, const struct llm_failure *f)
 		break;
 	case XLATE_OPEN:
 		x->failure = *f;
-		x->client->fail_encode(f, LLM_SSE, xlate_request_id(x),
-			x->out);
+		x->client->fail_encode(f, LLM_SSE, xlate_request_id(x), x->out);
 		x->state = XLATE_BROKEN;
 		break;
 	case XLATE_DONE:
@@ -302,13 +301,14 @@ xlate_head(struct xlate *x, const struct http_head *head)
 {
 	GP_ASSERT(x->upstream != NULL && x->reply == REPLY_NONE);
 	x->about.status = head->status;
-	x->about.retry_after = arena_dup(x->arena,
-		http_head_get(head, SPAN("retry-after")));
-	x->about.trace = arena_dup(x->arena,
-		http_head_get(head, SPAN("x-request-id")));
+	x->about.retry_after =
+		arena_dup(x->arena, http_head_get(head, SPAN("retry-after")));
+	x->about.trace =
+		arena_dup(x->arena, http_head_get(head, SPAN("x-request-id")));
 	if (head->status / 100 == 3)
 		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
-			"the upstream answered with a redirect, which is never followed");
+			"the upstream answered with a redirect, which is never "
+			"followed");
 	if (x->purpose == LLM_COUNT) {
 		x->reply = REPLY_COUNT;
 		return x->state;
@@ -472,8 +472,8 @@ xlate_end(struct xlate *x)
 	case REPLY_COUNT:
 		return xlate_count_end(x);
 	case REPLY_NONE:
-		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
-			"the upstream gave no answer");
+		return xlate_fail_with(
+			x, LLM_FAIL_UPSTREAM, "the upstream gave no answer");
 	}
 	if (!is_over(x))
 		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
@@ -486,8 +486,8 @@ xlate_heartbeat(struct xlate *x)
 {
 	if (!x->is_stream || is_over(x))
 		return x->state;
-	x->client->heartbeat(buf_len(x->out) > x->out_start || x->gate.started,
-		x->out);
+	x->client->heartbeat(
+		buf_len(x->out) > x->out_start || x->gate.started, x->out);
 	x->state = XLATE_OPEN;
 	return x->state;
 }

@@ -22,9 +22,9 @@
 
 enum xlate_state {
 	XLATE_PENDING, /* nothing is certain yet */
-	XLATE_OPEN, /* a streamed answer is under way */
+	XLATE_OPEN,    /* a streamed answer is under way */
 	XLATE_DONE, /* out holds the end of the answer; upstream, if not at its
-	               end, may be cancelled */
+		       end, may be cancelled */
 	XLATE_FAILED, /* nothing was sent: answer with xlate_failure() */
 	XLATE_BROKEN, /* a stream was cut: out ends with the error frame */
 };
@@ -53,7 +53,7 @@ void xlate_scratch_fini(struct xlate_scratch *s);
 /* Where the request goes. */
 struct xlate_route {
 	const struct dialect *upstream;
-	struct span model; /* wire name; copied */
+	struct span model;             /* wire name; copied */
 	const struct model_info *info; /* never NULL */
 };
 
@@ -66,14 +66,13 @@ struct xlate;
  */
 struct xlate *xlate_new(struct arena *a, struct xlate_scratch *scratch,
 	const struct profile *p, const struct dialect *client,
-	enum llm_purpose purpose, const struct xlate_env *env,
-	struct buf *out);
+	enum llm_purpose purpose, const struct xlate_env *env, struct buf *out);
 void xlate_fini(struct xlate *x);
 
 /* body must stay until xlate_write has returned. On failure *err holds what to
  * tell the client. */
-enum gp_code xlate_read(struct xlate *x, struct span body,
-	struct gp_error *err) GP_WUR;
+enum gp_code xlate_read(
+	struct xlate *x, struct span body, struct gp_error *err) GP_WUR;
 /* Between xlate_read and xlate_write. */
 const struct llm_req *xlate_request(const struct xlate *x);
 /* Input tokens by the local estimate; known after xlate_read. */

@@ -13,8 +13,7 @@ is_empty_overflow(const struct xlate_gate *g, const struct llm_event *e)
 }
 
 static enum gp_code
-gate_put(struct llm_sink *sink, const struct llm_event *e,
-	struct gp_error *err)
+gate_put(struct llm_sink *sink, const struct llm_event *e, struct gp_error *err)
 {
 	struct xlate_gate *g = CONTAINER_OF(sink, struct xlate_gate, sink);
 	struct xlate *x = g->x;

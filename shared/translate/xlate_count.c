@@ -13,8 +13,8 @@ count_done(struct xlate *x, int64_t tokens, bool is_estimate)
 {
 	if (is_estimate)
 		notice_add(&x->req.notices, "estimated", SPAN("input_tokens"));
-	x->client->count_encode(tokens, is_estimate, x->env.count_compat,
-		x->out);
+	x->client->count_encode(
+		tokens, is_estimate, x->env.count_compat, x->out);
 	x->tap.tally.usage.input = tokens;
 	x->tap.tally.usage.is_estimate = is_estimate;
 	x->state = XLATE_DONE;

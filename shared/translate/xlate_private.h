@@ -54,7 +54,7 @@ struct xlate {
 	enum xlate_state state;
 	enum xlate_reply reply;
 	struct profile_reply about; /* for failures */
-	struct buf collected; /* bodies and errors */
+	struct buf collected;       /* bodies and errors */
 	struct sse sse;
 	bool has_sse;
 	void *dec;
@@ -73,12 +73,12 @@ void xlate_chain_build(struct xlate *x);
 enum xlate_state xlate_count_end(struct xlate *x);
 
 /* A failure of our own making. */
-enum xlate_state xlate_fail_with(struct xlate *x, enum llm_fail kind,
-	const char *message);
+enum xlate_state xlate_fail_with(
+	struct xlate *x, enum llm_fail kind, const char *message);
 /* A call has failed while reading the answer. */
 enum xlate_state xlate_fail_from(struct xlate *x, const struct gp_error *err);
 /* Upstream has said what is wrong. */
-enum xlate_state xlate_fail_upstream(struct xlate *x, struct span body,
-	bool is_in_stream);
+enum xlate_state xlate_fail_upstream(
+	struct xlate *x, struct span body, bool is_in_stream);
 
 #endif
