@@ -69,9 +69,10 @@ struct conf_client_key {
 #define CONF_FIELD_TEXT    struct span
 #define CONF_FIELD_ENUM    int
 
-struct conf {
+/* In conf.def's order; there is one a process. */
+struct conf { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 #define CONF(type, field, key, bare, dflt, min, max, flags, help)              \
- CONF_FIELD_##type field;
+	CONF_FIELD_##type field;
 #include "shared/sys/conf.def"
 #undef CONF
 	struct arena arena;

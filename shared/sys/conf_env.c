@@ -156,8 +156,9 @@ wipe_name(char *const *env, const char *name)
 			explicit_bzero(*e + n + 1, strlen(*e + n + 1));
 			is_there = true;
 		}
+	/* The master has one thread. */
 	if (is_there && env == environ)
-		(void)unsetenv(name);
+		(void)unsetenv(name); /* NOLINT(concurrency-mt-unsafe) */
 }
 
 void

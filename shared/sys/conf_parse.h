@@ -24,12 +24,12 @@ enum {
 
 struct conf_row {
 	enum conf_type type;
+	unsigned flags;
 	const char *key;
 	const char *bare; /* "": none */
 	const char *dflt;
 	const char *choices; /* of ENUM: "a|b" */
 	int64_t min, max;    /* as stored: milliseconds, bytes */
-	unsigned flags;
 	const char *help;
 	size_t offset; /* in struct conf, or in struct conf_model */
 };

@@ -19,18 +19,20 @@
 
 const struct conf_row conf_rows[] = {
 #define CONF(type, field, key, bare, dflt, min, max, flags, help)              \
- { CONF_##type, key, bare, dflt, CHOICES_##type(min), BOUND_##type(min),       \
-	 BOUND_##type(max), flags, help, offsetof(struct conf, field) },
+	{ CONF_##type, flags, key, bare, dflt, CHOICES_##type(min),            \
+		BOUND_##type(min), BOUND_##type(max), help,                    \
+		offsetof(struct conf, field) },
 #include "shared/sys/conf.def"
 #undef CONF
 };
 const size_t conf_nrows = ARRAY_LEN(conf_rows);
 
 #define MODEL_ROW(type, field, key, min, max, help)                            \
- {                                                                             \
-  CONF_##type, key, "", "", "", BOUND_##type(min), BOUND_##type(max), 0, help, \
-	  offsetof(struct conf_model, field)                                   \
- }
+	{                                                                      \
+		CONF_##type, 0, key, "", "", "", BOUND_##type(min),            \
+			BOUND_##type(max), help,                               \
+			offsetof(struct conf_model, field)                     \
+	}
 
 const struct conf_row conf_model_rows[CONF_MODEL_ROWS] = {
 	MODEL_ROW(INT, context_tokens, "context", 1024, 100000000,

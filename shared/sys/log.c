@@ -213,13 +213,13 @@ vlog(enum log_level level, int error, const char *fmt, va_list ap)
 }
 
 #define LOG_BODY(level, error)                                                 \
- va_list ap;                                                                   \
+	va_list ap;                                                            \
                                                                                \
- if (!is_wanted(level))                                                        \
-  return;                                                                      \
- va_start(ap, fmt);                                                            \
- vlog(level, error, fmt, ap);                                                  \
- va_end(ap)
+	if (!is_wanted(level))                                                 \
+		return;                                                        \
+	va_start(ap, fmt);                                                     \
+	vlog(level, error, fmt, ap);                                           \
+	va_end(ap)
 
 void
 log_debug(const char *fmt, ...)
@@ -265,7 +265,8 @@ fatal(int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vlog(LOG_LEVEL_ERR, errno, fmt, ap);
 	va_end(ap);
-	exit(code);
+	/* The other threads, if any, end here with it. */
+	exit(code); /* NOLINT(concurrency-mt-unsafe) */
 }
 
 _Noreturn void
@@ -276,5 +277,6 @@ fatalx(int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vlog(LOG_LEVEL_ERR, 0, fmt, ap);
 	va_end(ap);
-	exit(code);
+	/* The other threads, if any, end here with it. */
+	exit(code); /* NOLINT(concurrency-mt-unsafe) */
 }

@@ -17,7 +17,7 @@ static const struct {
 } rows[] = {
 
 #define METRIC(field, kind, name, labels, help)                                \
- { kind, name, labels, help, offsetof(struct metrics, field) },
+	{ kind, name, labels, help, offsetof(struct metrics, field) },
 #include "shared/sys/metrics.def"
 #undef METRIC
 };

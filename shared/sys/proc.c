@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,7 +196,7 @@ proc_signals_watch(const int *signals, size_t n)
 	for (size_t i = 0; i < n; i++)
 		(void)sigaddset(&set, signals[i]);
 	/* Blocked first: a handler must not run outside of the loop's wait. */
-	GP_ASSERT(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	GP_ASSERT(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 	for (size_t i = 0; i < n; i++) {
 		is_watched[signals[i]] = true;
 		set_handler(signals[i], raise_flag);
@@ -227,5 +228,5 @@ proc_signals_reset(void)
 		flags[i] = 0;
 		(void)sigaddset(&set, i);
 	}
-	GP_ASSERT(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+	GP_ASSERT(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
 }

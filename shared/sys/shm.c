@@ -140,6 +140,7 @@ void
 shm_detach(const struct shm *m)
 {
 	/* munmap takes no pointer to const; it writes nothing there. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	(void)munmap((void *)(uintptr_t)m, sizeof(*m));
 }
 

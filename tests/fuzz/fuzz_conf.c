@@ -62,7 +62,7 @@ on_line(void *arg, unsigned line, struct span key, struct span value,
 	struct gp_error *err)
 {
 	struct walk *const w = arg;
-	const struct span pair[2] = { key, value };
+	struct span pair[2] = { key, value };
 	const struct conf_row *row = conf_find(key);
 	struct span name;
 	struct span last;
@@ -88,8 +88,8 @@ on_line(void *arg, unsigned line, struct span key, struct span value,
 	buf_put(&again, key);
 	buf_putc(&again, '=');
 	buf_put(&again, value);
-	GP_ASSERT(conf_lines(buf_span(&again), "again", same_pair,
-			  (void *)(uintptr_t)pair, err) == GP_OK);
+	GP_ASSERT(conf_lines(buf_span(&again), "again", same_pair, pair, err) ==
+		GP_OK);
 	buf_fini(&again);
 	return w->lines < 1000 ? GP_OK : GP_E_LIMIT;
 }

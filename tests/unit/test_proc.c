@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +17,12 @@
 #define SELF_ENV "GLMPROXY_TEST_TITLE"
 
 static char *program;
+
+static const char *
+self_env(void)
+{
+	return getenv(SELF_ENV); /* NOLINT(concurrency-mt-unsafe) */
+}
 
 /* Run fn in a child; its result is the exit code. */
 static int
@@ -60,7 +68,7 @@ title_child(int argc, char **argv)
 	/* Nobody need copy arguments or environment. */
 	if (argc != 2 || strcmp(argv[1], "argument") != 0 || argv[2] != NULL)
 		return 3;
-	if (getenv(SELF_ENV) == NULL || strcmp(getenv(SELF_ENV), "hidden") != 0)
+	if (self_env() == NULL || strcmp(self_env(), "hidden") != 0)
 		return 4;
 	proc_title("glmproxy: worker %d of a long title %s", 3,
 		"that is longer than the arguments were");
@@ -195,8 +203,8 @@ let_in(void)
 	sigset_t before;
 
 	assert_int_equal(sigemptyset(&none), 0);
-	assert_int_equal(sigprocmask(SIG_SETMASK, &none, &before), 0);
-	assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &none, &before), 0);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
 }
 
 static void
@@ -223,7 +231,7 @@ test_signals(void **state)
 	assert_false(proc_signal_take(SIGTERM));
 	assert_int_equal(sigaction(SIGTERM, NULL, &sa), 0);
 	assert_ptr_equal(sa.sa_handler, SIG_DFL);
-	assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
 	assert_int_equal(sigismember(&mask, SIGTERM), 0);
 }
 
@@ -238,7 +246,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_signals),
 	};
 
-	if (getenv(SELF_ENV) != NULL)
+	if (self_env() != NULL)
 		return title_child(argc, argv);
 	program = argv[0];
 	return cmocka_run_group_tests(tests, NULL, NULL);
