@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* admin.c - the admin process: begin, serve, leave. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "admin/pages.h"
+#include "admin/resolver.h"
+#include "shared/sys/log.h"
+#include "shared/sys/proc.h"
+
+#define BEAT_MS (LINK_BEAT_MS / 2)
+/* Answers here are short: what is under way is done well before. */
+#define LEAVE_MS 2000
+
+struct admin {
+	const struct link *link;
+	struct ev *ev;
+	struct http_server *server;
+	struct pages pages;
+	struct ev_io dead_pipe;
+	struct ev_timer beat;
+	struct ev_timer deadline;
+	bool is_draining;
+	bool leaves;
+};
+
+static void
+on_dead_pipe(struct ev_io *io, unsigned what)
+{
+	(void)what;
+	log_warnx("the master is gone");
+	CONTAINER_OF(io, struct admin, dead_pipe)->leaves = true;
+}
+
+static void
+on_beat(struct ev_timer *t)
+{
+	struct admin *const a = CONTAINER_OF(t, struct admin, beat);
+	const int64_t now_ms = ev_now_ms(a->ev);
+
+	link_beat(a->link, now_ms);
+	deaths_sample(
+		&a->pages.deaths, atomic_load(&a->link->shm->restarts), now_ms);
+	ev_timer_start(&a->beat, BEAT_MS);
+}
+
+static void
+on_deadline(struct ev_timer *t)
+{
+	CONTAINER_OF(t, struct admin, deadline)->leaves = true;
+}
+
+static void
+drain(struct admin *a)
+{
+	if (a->is_draining)
+		return;
+	a->is_draining = true;
+	atomic_store(&link_slot(a->link)->state, SHM_DRAINING);
+	http_server_drain(a->server);
+	ev_timer_start(&a->deadline, LEAVE_MS);
+}
+
+static void
+handle_signals(struct admin *a)
+{
+	if (proc_signal_take(SIGQUIT))
+		a->leaves = true;
+	if (proc_signal_take(SIGTERM))
+		drain(a);
+	if (proc_signal_take(SIGWINCH))
+		drain(a);
+}
+
+static void
+begin(struct admin *a, const struct link *link)
+{
+	static const int signals[] = { SIGTERM, SIGQUIT, SIGWINCH };
+	const struct conf *const conf = link->conf;
+	const struct http_server_options options = {
+		.fn = pages_answer,
+		.ctx = &a->pages,
+		.header_ms = conf->client_header_timeout_ms,
+		.body_ms = conf->client_body_timeout_ms,
+		.write_ms = conf->client_write_timeout_ms,
+		.idle_ms = conf->keepalive_timeout_ms,
+	};
+
+	a->link = link;
+	a->pages.link = link;
+	proc_signals_watch(signals, ARRAY_LEN(signals));
+	a->ev = ev_new();
+	ev_io_init(&a->dead_pipe, a->ev, on_dead_pipe);
+	ev_io_start(&a->dead_pipe, link->dead_fd, EV_READ);
+	ev_timer_init(&a->beat, a->ev, on_beat);
+	ev_timer_init(&a->deadline, a->ev, on_deadline);
+	on_beat(&a->beat);
+	a->server = http_server_new(
+		a->ev, link->listeners, link->nlisteners, &options);
+	resolver_start(link);
+	link_ready(link);
+}
+
+static void
+end(struct admin *a)
+{
+	http_server_free(&a->server);
+	ev_timer_stop(&a->beat);
+	ev_timer_stop(&a->deadline);
+	ev_io_stop(&a->dead_pipe);
+	ev_free(&a->ev);
+}
+
+_Noreturn void
+admin_main(const struct link *link)
+{
+	static struct admin a;
+
+	begin(&a, link);
+	while (!a.leaves) {
+		ev_turn(a.ev, -1);
+		handle_signals(&a);
+		if (a.is_draining && http_server_connections(a.server) == 0)
+			a.leaves = true;
+	}
+	end(&a);
+	exit(0);
+}

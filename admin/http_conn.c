@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* http_conn.c - one connection of the admin port. */
+#include "admin/http_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/http/out.h"
+#include "shared/sys/log.h"
+#include "shared/sys/sock.h"
+
+#define READ_BYTES   16384
+#define INPUT_MAX    (HTTP_HEAD_MAX + READ_BYTES)
+#define ANSWER_MAX   (8u << 20)
+#define KEEP_BYTES   16384
+#define LINGER_MS    1000
+#define LINGER_BYTES (1u << 20)
+
+enum conn_state {
+	CONN_IDLE,   /* no byte of a request yet */
+	CONN_HEAD,   /* in the middle of a head */
+	CONN_BODY,   /* throwing a body away */
+	CONN_WRITE,  /* an answer is on its way out */
+	CONN_LINGER, /* all is said; waiting for the client to close */
+};
+
+struct http_conn {
+	struct list link;
+	struct http_conn_env *env;
+	struct ev_io io;
+	struct ev_timer timer;
+	struct http_msg *msg;
+	struct buf in, out;
+	enum conn_state state;
+	bool has_answered_once;
+	bool closes;     /* after the answer */
+	uint64_t thrown; /* bytes of body, or while lingering */
+};
+
+static void run(struct http_conn *c);
+
+/* --- life ----------------------------------------------------------------- */
+
+void
+http_conn_drop(struct list *link)
+{
+	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
+
+	list_remove(&c->link);
+	c->env->nconns--;
+	ev_timer_stop(&c->timer);
+	if (c->io.fd >= 0) {
+		const int fd = c->io.fd;
+
+		ev_io_stop(&c->io);
+		(void)close(fd);
+	}
+	http_msg_free(&c->msg);
+	buf_fini(&c->in);
+	buf_fini(&c->out);
+	free(c);
+}
+
+static void
+close_conn(struct http_conn *c)
+{
+	struct http_conn_env *const env = c->env;
+
+	http_conn_drop(&c->link);
+	env->gone(env->gone_ctx);
+}
+
+static void
+set_state(struct http_conn *c, enum conn_state state)
+{
+	const struct http_server_options *const o = &c->env->options;
+	int64_t limit_ms = LINGER_MS;
+
+	c->state = state;
+	switch (state) {
+	case CONN_IDLE:
+		/* A connection that never asked anything gets less time. */
+		limit_ms = c->has_answered_once ? o->idle_ms : o->header_ms;
+		break;
+	case CONN_HEAD:
+		limit_ms = o->header_ms;
+		break;
+	case CONN_BODY:
+		limit_ms = o->body_ms;
+		break;
+	case CONN_WRITE:
+		limit_ms = o->write_ms;
+		break;
+	case CONN_LINGER:
+		break;
+	}
+	ev_timer_start(&c->timer, limit_ms);
+	ev_io_want(&c->io, state == CONN_WRITE ? EV_WRITE : EV_READ);
+}
+
+/* Say that nothing more comes, then read what the client still sends, so that
+ * the last answer is not lost in a reset. */
+static void
+linger(struct http_conn *c)
+{
+	c->thrown = 0;
+	buf_reset(&c->in, 0);
+	sock_shutdown_write(c->io.fd);
+	set_state(c, CONN_LINGER);
+}
+
+void
+http_conn_retire(struct list *link)
+{
+	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
+
+	c->closes = true;
+	if (c->state == CONN_IDLE)
+		close_conn(c);
+}
+
+/* --- answering ------------------------------------------------------------ */
+
+static void
+put_date(struct buf *out)
+{
+	char text[64];
+	const time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm) != NULL &&
+		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) >
+			0)
+		http_out_field_cstr(out, "date", text);
+}
+
+static void
+put_answer(struct http_conn *c, const struct http_head *head,
+	const struct http_answer *a)
+{
+	struct buf *const out = &c->out;
+
+	http_out_status(out, a->status);
+	put_date(out);
+	http_out_field_cstr(out, "content-type", a->content_type);
+	http_out_field_u64(out, "content-length", buf_len(&a->body));
+	http_out_field_cstr(out, "cache-control", "no-store");
+	http_out_field_cstr(out, "x-content-type-options", "nosniff");
+	if (a->header != NULL)
+		http_out_field_cstr(out, a->header, a->value);
+	if (c->closes)
+		http_out_field_cstr(out, "connection", "close");
+	else if (head != NULL && head->minor == 0)
+		http_out_field_cstr(out, "connection", "keep-alive");
+	http_out_end(out);
+	if (head == NULL || head->method != HTTP_METHOD_HEAD)
+		buf_put(out, buf_span(&a->body));
+	set_state(c, CONN_WRITE);
+}
+
+static void
+answer(struct http_conn *c)
+{
+	const struct http_head *const head = http_msg_head(c->msg);
+	const struct http_server_options *const o = &c->env->options;
+	struct http_answer a = {
+		.status = 200,
+		.content_type = "text/plain; charset=utf-8",
+	};
+
+	if (!head->keep_alive || c->env->is_draining)
+		c->closes = true;
+	buf_init(&a.body, ANSWER_MAX);
+	o->fn(o->ctx, head, &a);
+	if (a.body.bad) {
+		buf_reset(&a.body, 0);
+		a.status = 500;
+	}
+	put_answer(c, head, &a);
+	buf_fini(&a.body);
+}
+
+static void
+refuse(struct http_conn *c, unsigned status)
+{
+	struct http_answer a = {
+		.status = status,
+		.content_type = "application/json",
+	};
+
+	c->closes = true;
+	buf_init(&a.body, ANSWER_MAX);
+	buf_printf(&a.body, "{\"error\":\"%s\"}\n", http_reason(status));
+	put_answer(c, NULL, &a);
+	buf_fini(&a.body);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* What the message says next. True while there is more to look at. */
+static bool
+take_step(struct http_conn *c)
+{
+	struct gp_error err;
+	size_t used = 0;
+	const enum http_step step =
+		http_msg_feed(c->msg, buf_span(&c->in), &used, &err);
+
+	switch (step) {
+	case HTTP_MORE:
+		buf_consume(&c->in, used);
+		if (c->state == CONN_IDLE && (used > 0 || buf_len(&c->in) > 0))
+			set_state(c, CONN_HEAD);
+		return false;
+	case HTTP_HEAD:
+		c->thrown = 0;
+		if (http_msg_head(c->msg)->has_body)
+			set_state(c, CONN_BODY);
+		break;
+	case HTTP_BODY:
+		c->thrown += http_msg_piece(c->msg).n;
+		if (c->thrown > HTTP_SERVER_BODY_MAX) {
+			refuse(c, 413);
+			return false;
+		}
+		break;
+	case HTTP_DONE:
+		buf_consume(&c->in, used);
+		answer(c);
+		return false;
+	case HTTP_FAIL:
+		refuse(c, err.code == GP_E_LIMIT ? 431 : 400);
+		return false;
+	}
+	buf_consume(&c->in, used);
+	return true;
+}
+
+/* False when the connection is over. */
+static bool
+read_some(struct http_conn *c)
+{
+	char *const to = buf_reserve(&c->in, READ_BYTES);
+	ssize_t n;
+
+	if (to == NULL)
+		return false;
+	n = recv(c->io.fd, to, READ_BYTES, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0)
+		return false;
+	if (c->state == CONN_LINGER) {
+		c->thrown += (uint64_t)n;
+		return c->thrown <= LINGER_BYTES;
+	}
+	buf_commit(&c->in, (size_t)n);
+	return true;
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+/* False when the connection is over. */
+static bool
+write_some(struct http_conn *c)
+{
+	const struct span s = buf_span(&c->out);
+	const ssize_t n = send(c->io.fd, s.p, s.n, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	buf_consume(&c->out, (size_t)n);
+	if (n > 0)
+		set_state(c, CONN_WRITE);
+	if (buf_len(&c->out) > 0)
+		return true;
+	buf_reset(&c->out, KEEP_BYTES);
+	c->has_answered_once = true;
+	if (c->closes) {
+		linger(c);
+		return true;
+	}
+	http_msg_next(c->msg);
+	set_state(c, CONN_IDLE);
+	run(c);
+	return true;
+}
+
+/* --- events --------------------------------------------------------------- */
+
+/* Look at what has been read, up to the next answer: a client that sends many
+ * requests at once gets them answered one after the other. */
+static void
+run(struct http_conn *c)
+{
+	while (c->state != CONN_WRITE && c->state != CONN_LINGER &&
+		take_step(c)) {
+	}
+}
+
+static void
+on_io(struct ev_io *io, unsigned what)
+{
+	struct http_conn *const c = CONTAINER_OF(io, struct http_conn, io);
+	bool goes_on = true;
+
+	if (c->state == CONN_WRITE) {
+		/* Writing tells whether the other side is really gone. */
+		goes_on = write_some(c);
+	} else if (what & (EV_READ | EV_HUP)) {
+		goes_on = read_some(c);
+		if (goes_on)
+			run(c);
+	}
+	if (!goes_on)
+		close_conn(c);
+}
+
+static void
+on_timer(struct ev_timer *t)
+{
+	struct http_conn *const c = CONTAINER_OF(t, struct http_conn, timer);
+
+	if (c->state == CONN_HEAD || c->state == CONN_BODY)
+		refuse(c, 408);
+	else
+		close_conn(c);
+}
+
+void
+http_conn_open(struct http_conn_env *env, int fd)
+{
+	struct http_conn *const c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		fatal(1, "memory");
+	c->env = env;
+	list_push_back(&env->conns, &c->link);
+	env->nconns++;
+	c->msg = http_msg_new(HTTP_REQUEST);
+	buf_init(&c->in, INPUT_MAX);
+	buf_init(&c->out, ANSWER_MAX + HTTP_HEAD_MAX);
+	ev_io_init(&c->io, env->ev, on_io);
+	ev_timer_init(&c->timer, env->ev, on_timer);
+	ev_io_start(&c->io, fd, EV_READ);
+	set_state(c, CONN_IDLE);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* http_conn.h - one connection of the admin port; for http_server.c only. */
+#ifndef ADMIN_HTTP_CONN_H
+#define ADMIN_HTTP_CONN_H
+
+#include "admin/http_server.h"
+
+struct http_conn;
+
+/* Called once, when the connection has closed itself. */
+typedef void http_conn_gone_fn(void *ctx);
+
+/* What all connections of a server share. */
+struct http_conn_env {
+	struct ev *ev;
+	struct http_server_options options;
+	bool is_draining;
+	struct list conns;
+	size_t nconns;
+	http_conn_gone_fn *gone;
+	void *gone_ctx;
+};
+
+/* Takes fd. */
+void http_conn_open(struct http_conn_env *env, int fd);
+/* Close one of env->conns without telling `gone`. */
+void http_conn_drop(struct list *link);
+/* Close it if no request is under way, else after the answer. */
+void http_conn_retire(struct list *link);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_server.h - a small HTTP/1.1 server for the admin port.
+ *
+ * Answers are made whole by one callback; requests' bodies are read and thrown
+ * away up to a limit. Keep-alive and pipelining work; a client that is slow to
+ * send or to read is dropped. Knows nothing of what is served.
+ */
+#ifndef ADMIN_HTTP_SERVER_H
+#define ADMIN_HTTP_SERVER_H
+
+#include "shared/base/buf.h"
+#include "shared/http/msg.h"
+#include "shared/sys/ev.h"
+
+#define HTTP_SERVER_CONNECTIONS_MAX 128
+#define HTTP_SERVER_BODY_MAX        65536
+
+struct http_answer {
+	unsigned status;
+	const char *content_type;
+	/* One further header; NULL for none. */
+	const char *header, *value;
+	struct buf body;
+};
+
+/* Fill in the answer (status 200 and an empty body so far). The head is valid
+ * during the call. */
+typedef void http_server_fn(
+	void *ctx, const struct http_head *head, struct http_answer *answer);
+
+struct http_server_options {
+	http_server_fn *fn;
+	void *ctx;
+	int64_t header_ms; /* to send a head */
+	int64_t body_ms;   /* to send a body */
+	int64_t write_ms;  /* to take some bytes */
+	int64_t idle_ms;   /* between requests */
+};
+
+struct http_server;
+
+/* The descriptors stay the caller's. */
+struct http_server *http_server_new(struct ev *ev, const int *listeners,
+	size_t n, const struct http_server_options *options);
+void http_server_free(struct http_server **s);
+
+/* Accept nothing more, close idle connections, end the others after their
+ * answer. */
+void http_server_drain(struct http_server *s);
+size_t http_server_connections(const struct http_server *s);
+
+#endif
