@@ -15,7 +15,9 @@ bool check_request(struct request *r) GP_WUR;
 /* The key alone: missing, bad.key and code-NNNN keys. */
 bool check_key(struct request *r) GP_WUR;
 
-/* check_head.c: fields that are missing, wrong or not to be sent. */
+/* check_head.c: a POST says how long it is; fields that are missing, wrong or
+ * not to be sent. */
+bool check_length(struct request *r) GP_WUR;
 bool check_head(struct request *r) GP_WUR;
 
 /* check_openai.c, check_openai_messages.c, check_openai_tools.c */

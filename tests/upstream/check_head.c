@@ -141,9 +141,16 @@ check_body_fields(struct request *r)
 	if (!span_ieq(word, SPAN("application/json")))
 		return refuse(
 			r, 1210, "content-type: must be application/json");
-	if (!r->head->has_length && !r->head->is_chunked)
-		return refuse(r, 1210, "content-length: not received");
 	return true;
+}
+
+bool
+check_length(struct request *r)
+{
+	if (r->head->method != HTTP_METHOD_POST || r->head->has_length ||
+		r->head->is_chunked)
+		return true;
+	return refuse(r, 1210, "content-length: not received");
 }
 
 bool

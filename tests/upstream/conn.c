@@ -280,7 +280,7 @@ judge(struct request *r)
 {
 	if (standin.options.has_no_checks)
 		return request_skim(r);
-	if (!check_key(r) || r->route == ROUTE_NONE ||
+	if (!check_key(r) || !check_length(r) || r->route == ROUTE_NONE ||
 		r->route == ROUTE_ELSEWHERE)
 		return request_ignore(r);
 	return request_read(r) && check_request(r);

@@ -29,7 +29,7 @@ put_stats(struct buf *out)
 	buf_printf(out, "{\"pid\":%d,\"now_ms\":%lld", (int)getpid(),
 		(long long)clock_mono_ms());
 #define STAT(name)                                                             \
- buf_printf(out, ",\"%s\":%lld", #name, (long long)standin.stats.name);
+	buf_printf(out, ",\"%s\":%lld", #name, (long long)standin.stats.name);
 #include "tests/upstream/stats.def"
 #undef STAT
 	buf_putc(out, '}');

@@ -7,8 +7,8 @@
 
 static const struct model models[] = {
 #define MODEL(name, window, output, kind, thinking, effort, tools)             \
- { name, window, output, MODEL_##kind, MODEL_##thinking, MODEL_##effort,       \
-	 MODEL_##tools },
+	{ name, window, output, MODEL_##kind, MODEL_##thinking,                \
+		MODEL_##effort, MODEL_##tools },
 #include "tests/upstream/models.def"
 #undef MODEL
 };

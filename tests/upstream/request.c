@@ -148,7 +148,7 @@ request_skim(struct request *r)
 		memmem(r->body.p, r->body.n, "\"stream\":true", 13) != NULL;
 	r->user_text = SPAN("something");
 	r->max_tokens = -1;
-	r->input_tokens = (int64_t)r->body.n / 4 + 1;
+	r->input_tokens = ((int64_t)r->body.n + 3) / 4;
 	return scenario_read(r, text);
 }
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
-# include <psa/crypto.h>
+#include <psa/crypto.h>
 #endif
 
 #include "shared/base/check.h"

@@ -142,10 +142,9 @@ root_duplicate(struct span s)
 }
 
 json_t *
-tree_parse(struct arena *a, struct span text, struct gp_error *err)
+tree_load(struct arena *a, struct span text, struct gp_error *err)
 {
 	json_error_t why;
-	struct span twice;
 	json_t *root = json_loadb(text.p, text.n, JSON_ALLOW_NUL, &why);
 
 	if (root == NULL) {
@@ -153,11 +152,20 @@ tree_parse(struct arena *a, struct span text, struct gp_error *err)
 
 		root = json_loadb(fixed.p, fixed.n, JSON_ALLOW_NUL, &why);
 	}
-	if (root == NULL) {
+	if (root == NULL)
 		(void)gp_fail(err, GP_E_SYNTAX, "bad JSON at byte %d: %s",
 			why.position, why.text);
+	return root;
+}
+
+json_t *
+tree_parse(struct arena *a, struct span text, struct gp_error *err)
+{
+	struct span twice;
+	json_t *root = tree_load(a, text, err);
+
+	if (root == NULL)
 		return NULL;
-	}
 	if (!json_is_object(root)) {
 		(void)gp_fail(err, GP_E_SYNTAX, "the body is no object");
 		json_decref(root);

@@ -12,7 +12,10 @@
 
 /* The tree (to be released with json_decref), or NULL with *err. What
  * libjansson refuses though it is legal JSON (numbers past a double, escapes of
- * lone surrogates) is replaced first. A key twice in the root is an error. */
+ * lone surrogates) is replaced first. */
+json_t *tree_load(
+	struct arena *a, struct span text, struct gp_error *err) GP_WUR;
+/* The same for a body: an object whose root has no key twice. */
 json_t *tree_parse(
 	struct arena *a, struct span text, struct gp_error *err) GP_WUR;
 
