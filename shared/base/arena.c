@@ -95,26 +95,37 @@ refill(struct arena *a)
 	use_chunk(a, add_chunk(a, MIN(MAX(size, CHUNK_MIN), CHUNK_MAX)));
 }
 
+static size_t
+padding(const struct arena *a, size_t align)
+{
+	return (size_t)(-(uintptr_t)a->next) & (align - 1);
+}
+
+/* True if n bytes, with the padding in front, are left in the chunk in use. */
+static bool
+fits(const struct arena *a, size_t n, size_t align)
+{
+	const size_t pad = padding(a, align);
+	const size_t left = a->next == NULL ? 0 : (size_t)(a->end - a->next);
+
+	return a->next != NULL && pad <= left && n <= left - pad;
+}
+
 /* n bytes of any content, aligned to align (a power of two). */
 static char *
 take(struct arena *a, size_t n, size_t align)
 {
-	size_t pad = (size_t)(-(uintptr_t)a->next) & (align - 1);
 	char *p;
 
 	if (__builtin_add_overflow(a->used_bytes, n, &a->used_bytes))
 		GP_NOMEM();
-	if (a->next == NULL || pad > (size_t)(a->end - a->next) ||
-		n > (size_t)(a->end - a->next) - pad) {
-		if (a->chunks == NULL || n <= OWN_CHUNK)
-			refill(a);
-		if (n > (size_t)(a->end - a->next)) {
-			/* The chunk in use stays in use. */
-			return add_chunk(a, n)->data;
-		}
-		pad = (size_t)(-(uintptr_t)a->next) & (align - 1);
+	if (!fits(a, n, align) && (a->chunks == NULL || n <= OWN_CHUNK))
+		refill(a);
+	if (!fits(a, n, align)) {
+		/* The chunk in use stays in use. */
+		return add_chunk(a, n)->data;
 	}
-	p = a->next + pad;
+	p = a->next + padding(a, align);
 	a->next = p + n;
 	return p;
 }

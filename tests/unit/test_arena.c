@@ -101,6 +101,31 @@ test_large_first_piece(void **state)
 	arena_fini(&a);
 }
 
+/* A piece that fits into what is left, but not behind its padding. */
+static void
+test_padding_at_the_end(void **state)
+{
+	enum {
+		STEP = 1000,
+		LARGE = 3000
+	};
+
+	char *const text = t_repeat("x", STEP);
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	for (size_t used = 0; used < 10000; used++) {
+		for (size_t n = used; n > 0; n -= MIN(n, STEP))
+			(void)arena_dup(&a, span_of(text, MIN(n, STEP)));
+		memset(arena_alloc(&a, LARGE), 'y', LARGE);
+		assert_true(a.next <= a.end);
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+	free(text);
+}
+
 static void
 test_text(void **state)
 {
@@ -174,6 +199,7 @@ main(void)
 		cmocka_unit_test(test_pieces_are_apart),
 		cmocka_unit_test(test_reset_keeps_one_chunk),
 		cmocka_unit_test(test_large_first_piece),
+		cmocka_unit_test(test_padding_at_the_end),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_overflow_ends_the_process),
 		cmocka_unit_test(test_vec),
