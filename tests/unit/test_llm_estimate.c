@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* test_llm_estimate.c - guessing tokens from bytes. */
+#include "shared/translate/llm_estimate.h"
+
+#include <stdlib.h>
+
+#include "tests/lib/t.h"
+
+static struct arena arena;
+static struct llm_req req;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	arena_init(&arena);
+	llm_req_init(&req, &arena, LLM_CHAT);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+static struct llm_parts *
+add_user(void)
+{
+	return &llm_add_turn(&req, LLM_USER, 0)->parts;
+}
+
+static struct jesc
+repeated(const char *s, size_t n)
+{
+	char *const text = t_repeat(s, n);
+	const struct span copy = arena_dup(&arena, span_cstr(text));
+
+	free(text);
+	return (struct jesc){ copy };
+}
+
+static void
+test_never_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(llm_estimate(&req), 1);
+}
+
+static void
+test_text(void **state)
+{
+	static const struct {
+		const char *s;
+		size_t n;
+		int64_t want; /* without the message */
+	} cases[] = {
+		{ "a", 36, 10 },
+		{ "a", 37, 11 },
+		{ "a", 1, 1 },
+		{ "\\n", 36, 10 },
+		{ "\\u0041", 36, 10 },
+		{ "\\\"", 36, 10 },
+		/* Three bytes each, however they are written. */
+		{ "\xe4\xb8\xad", 25, 30 },
+		{ "\\u4e2d", 25, 30 },
+		{ "\\ud83d\\ude00", 25, 40 },
+		{ "\xf0\x9f\x98\x80", 25, 40 },
+		/* 20 and 22 percent. */
+		{ "aaaaaaaa\xc3\xa9", 36, 100 },
+		{ "aaaaaaa\xc3\xa9", 25, 90 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		llm_req_init(&req, &arena, LLM_CHAT);
+		llm_add_text(
+			&req, add_user(), repeated(cases[i].s, cases[i].n));
+		assert_int_equal(llm_estimate(&req), cases[i].want + 4);
+	}
+}
+
+static void
+test_all_of_it(void **state)
+{
+	const struct jesc x = repeated("x", 36);
+	const struct jraw raw = { repeated("{}", 18).s };
+	struct llm_turn *t;
+	struct llm_part *p;
+	struct llm_tool *tool;
+
+	(void)state;
+	t = llm_add_turn(&req, LLM_SYSTEM, 0); /* 4 + 10 */
+	llm_add_text(&req, &t->parts, x);
+	t = llm_add_turn(&req, LLM_ASSISTANT, 1); /* 4 + 10 + 20 + 20 */
+	llm_add_part(&req, &t->parts, LLM_PART_THINK)->text = x;
+	p = llm_add_part(&req, &t->parts, LLM_PART_CALL);
+	p->name = x;
+	p->args.value = raw;
+	p = llm_add_part(&req, &t->parts, LLM_PART_CALL);
+	p->name = x;
+	p->args.text = x;
+	p->args.has_text = true;
+	p->args.value = raw;                 /* the same again, not counted */
+	t = llm_add_turn(&req, LLM_USER, 2); /* 4 + 10 + 1200 */
+	p = llm_add_part(&req, &t->parts, LLM_PART_RESULT);
+	llm_add_text(&req, &p->parts, x);
+	(void)llm_add_part(&req, &p->parts, LLM_PART_IMAGE);
+	tool = VEC_PUSH(&arena, &req.tools); /* 8 + 30 */
+	tool->name = x;
+	tool->description = x;
+	tool->schema = raw;
+	assert_int_equal(llm_estimate(&req), 14 + 54 + 1214 + 38);
+}
+
+static void
+test_images(void **state)
+{
+	/* PNG heads of 1 x 1, 28 x 29 and 1000 x 700. */
+	static const struct {
+		const char *data;
+		int64_t want;
+	} cases[] = {
+		{ "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB", 1 },
+		{ "iVBORw0KGgoAAAANSUhEUgAAABwAAAAd", 2 },
+		{ "iVBORw0KGgoAAAANSUhEUgAAA+gAAAK8", 36 * 25 },
+		{ "Qk0=", 1200 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct llm_part *p;
+
+		llm_req_init(&req, &arena, LLM_CHAT);
+		p = llm_add_part(&req, add_user(), LLM_PART_IMAGE);
+		p->image.data.s = span_cstr(cases[i].data);
+		assert_int_equal(llm_estimate(&req), cases[i].want + 4);
+		p->image.is_url = true;
+		assert_int_equal(llm_estimate(&req), 1204);
+	}
+}
+
+static void
+test_bytes(void **state)
+{
+	(void)state;
+	assert_int_equal(llm_estimate_bytes(0), 0);
+	assert_int_equal(llm_estimate_bytes(1), 1);
+	assert_int_equal(llm_estimate_bytes(360), 100);
+	assert_int_equal(llm_estimate_bytes(361), 101);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_never_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_all_of_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_images, setup, teardown),
+		cmocka_unit_test(test_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
