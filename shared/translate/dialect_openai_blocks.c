@@ -363,7 +363,8 @@ begins_another(const struct openai_call *c, const struct openai_piece *piece)
 		return false;
 	if (has_ids && (c->scan.is_complete || !jesc_is_empty(piece->name)))
 		return true;
-	return c->scan.is_complete && !jesc_is_empty(piece->name) &&
+	return c->scan.is_complete && !jesc_is_empty(c->name) &&
+		!jesc_is_empty(piece->name) &&
 		(jesc_cmp(c->name, piece->name) != 0 ||
 			!jesc_is_blank(piece->arguments));
 }
