@@ -26,26 +26,10 @@ anthropic_dec_init(
 
 /* --- events --------------------------------------------------------------- */
 
-static struct llm_event
-event(enum llm_kind kind, enum llm_block block)
-{
-	return (struct llm_event){
-		.kind = kind,
-		.block = block,
-		.id = JESC_EMPTY,
-		.name = JESC_EMPTY,
-		.text = JESC_EMPTY,
-		.signature = JESC_EMPTY,
-		.stop_text = JESC_EMPTY,
-		.usage = LLM_USAGE_NONE,
-		.error = JRAW_NONE,
-	};
-}
-
 static enum gp_code
 put_delta(struct anthropic_dec *d, struct jesc text, struct gp_error *err)
 {
-	struct llm_event e = event(LLM_DELTA, d->block);
+	struct llm_event e = llm_event_of(LLM_DELTA, d->block);
 
 	if (jesc_is_empty(text))
 		return GP_OK;
@@ -58,7 +42,7 @@ put_delta(struct anthropic_dec *d, struct jesc text, struct gp_error *err)
 static enum gp_code
 close_block(struct anthropic_dec *d, struct gp_error *err)
 {
-	struct llm_event e = event(LLM_CLOSE, d->block);
+	struct llm_event e = llm_event_of(LLM_CLOSE, d->block);
 	enum gp_code rc = GP_OK;
 
 	d->is_ignored = false;
@@ -76,7 +60,7 @@ close_block(struct anthropic_dec *d, struct gp_error *err)
 static enum gp_code
 put_stop(struct anthropic_dec *d, struct gp_error *err)
 {
-	struct llm_event e = event(LLM_STOP, LLM_TEXT);
+	struct llm_event e = llm_event_of(LLM_STOP, LLM_TEXT);
 
 	d->is_ended = true;
 	e.stop = d->stop;
@@ -88,7 +72,7 @@ static enum gp_code
 put_error(struct anthropic_dec *d, struct jraw error, const char *why,
 	struct gp_error *err)
 {
-	struct llm_event e = event(LLM_ERROR, LLM_TEXT);
+	struct llm_event e = llm_event_of(LLM_ERROR, LLM_TEXT);
 
 	d->is_ended = true;
 	e.error = error;
@@ -128,10 +112,9 @@ static enum gp_code
 put_usage(struct anthropic_dec *d, const struct llm_usage *u,
 	struct gp_error *err)
 {
-	struct llm_event e = event(LLM_USAGE, LLM_TEXT);
+	struct llm_event e = llm_event_of(LLM_USAGE, LLM_TEXT);
 
-	if (u->input < 0 && u->output < 0 && u->cache_read < 0 &&
-		u->cache_write < 0 && u->reasoning < 0)
+	if (!llm_usage_is_said(u))
 		return GP_OK;
 	e.usage = *u;
 	return llm_put(d->to, &e, err);
@@ -141,7 +124,7 @@ static enum gp_code
 put_start(struct anthropic_dec *d, const struct jdoc *doc, jref message,
 	struct gp_error *err)
 {
-	struct llm_event e = event(LLM_START, LLM_TEXT);
+	struct llm_event e = llm_event_of(LLM_START, LLM_TEXT);
 
 	d->is_started = true;
 	e.id = jdoc_str(doc, jdoc_get(doc, message, SPAN("id")));
@@ -203,7 +186,7 @@ open_block(struct anthropic_dec *d, const struct jdoc *doc, jref block,
 	d->block = blocks[i].block;
 	d->signature = JESC_EMPTY;
 	d->input = JESC_EMPTY;
-	e = event(LLM_OPEN, d->block);
+	e = llm_event_of(LLM_OPEN, d->block);
 	if (d->block == LLM_TOOL) {
 		d->input = input_of(d, doc, block);
 		e.id = jdoc_str(doc, jdoc_get(doc, block, SPAN("id")));
@@ -343,7 +326,7 @@ on_message_stop(
 static enum gp_code
 on_ping(struct anthropic_dec *d, const struct jdoc *doc, struct gp_error *err)
 {
-	const struct llm_event e = event(LLM_PING, LLM_TEXT);
+	const struct llm_event e = llm_event_of(LLM_PING, LLM_TEXT);
 
 	(void)doc;
 	return d->is_started ? llm_put(d->to, &e, err) : GP_OK;

@@ -433,9 +433,26 @@ put_output_config(struct jout *j, struct llm_req *r)
 
 /* --- everything ----------------------------------------------------------- */
 
-static void
-put_sampling(struct jout *j, const struct llm_req *r)
+static size_t
+stops_sent(const struct llm_req *r, const struct llm_wire *wire)
 {
+	switch (wire->stops) {
+	case LLM_STOPS_ALL:
+		return r->stop.n;
+	case LLM_STOPS_FIRST:
+		return MIN(r->stop.n, 1);
+	case LLM_STOPS_NONE:
+		return 0;
+	}
+	return 0;
+}
+
+static void
+put_sampling(
+	struct jout *j, const struct llm_req *r, const struct llm_wire *wire)
+{
+	const size_t nstops = stops_sent(r, wire);
+
 	if (r->is_greedy)
 		jout_kv_int(j, "temperature", 0);
 	else if (!jraw_is_none(r->temperature.raw))
@@ -444,11 +461,11 @@ put_sampling(struct jout *j, const struct llm_req *r)
 		jout_kv_raw(j, "top_p", r->top_p.raw);
 	if (r->top_k > 0)
 		jout_kv_int(j, "top_k", r->top_k);
-	if (r->stop.n == 0)
+	if (nstops == 0)
 		return;
 	jout_key(j, "stop_sequences");
 	jout_arr(j);
-	for (size_t i = 0; i < r->stop.n; i++)
+	for (size_t i = 0; i < nstops; i++)
 		jout_jesc(j, r->stop.v[i]);
 	jout_arr_end(j);
 }
@@ -485,7 +502,7 @@ anthropic_req_encode(struct llm_req *r, struct span model,
 			jout_kv_int(out, "max_tokens", r->max_tokens);
 		if (r->stream)
 			jout_kv_bool(out, "stream", true);
-		put_sampling(out, r);
+		put_sampling(out, r, wire);
 	}
 	put_system(out, r, leading);
 	put_messages(out, r, leading);
