@@ -42,6 +42,12 @@ OWN_CPPFLAGS = -D_GNU_SOURCE -DGLMPROXY_VERSION='"$(VERSION)"' -I. -I$(B)/gen
 OWN_CFLAGS   = $(CFLAGS_$(BUILD)) $(WARN) $(HARD) $(WERROR)
 OWN_LDFLAGS  = $(filter -fsanitize=% --coverage,$(CFLAGS_$(BUILD))) -pie \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
+# V=1 shows whole commands.
+ifeq ($(V),1)
+say =
+else
+say = @echo '  $(1) $(subst $(B)/,,$@)';
+endif
 COMPILE = $(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -MMD -MP
 LINK    = $(CC) $(OWN_CFLAGS) $(CFLAGS) $(OWN_LDFLAGS) $(LDFLAGS)
 
@@ -62,7 +68,7 @@ TLS_LIBS = -lmbedtls -lmbedx509 -lmbedcrypto
 
 $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_$(BUILD)) -fPIE $(CFLAGS) -DLLHTTP_STRICT_MODE=1 \
+	$(call say,CC  )$(CC) $(CFLAGS_$(BUILD)) -fPIE $(CFLAGS) -DLLHTTP_STRICT_MODE=1 \
 		-Wno-unused-parameter -I$(LLHTTP_INC) -c -o $@ $<
 
 # --- the program ----------------------------------------------------------
@@ -80,25 +86,25 @@ include $(wildcard shared/sys/*.mk worker/*.mk admin/*.mk)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(LLHTTP_CPPFLAGS) -c -o $@ $<
+	$(call say,CC  )$(COMPILE) $(LLHTTP_CPPFLAGS) -c -o $@ $<
 
 define shared_lib
 $(B)/lib$(1).a: $$(call objs,shared/$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR  )$$(AR) rcs $$@ $$^
 endef
 $(foreach d,$(SHARED_DIRS),$(eval $(call shared_lib,$(d))))
 
 $(B)/libglmproxy.a: $(PROG_OBJS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR  )$(AR) rcs $@ $^
 
 $(B)/glmproxy: $(B)/master/main.o $(B)/libglmproxy.a $(SHARED_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $(B)/master/main.o $(B)/libglmproxy.a $(SHARED_LIBS) $(LIBS)
+	$(call say,LINK)$(LINK) -o $@ $(B)/master/main.o $(B)/libglmproxy.a $(SHARED_LIBS) $(LIBS)
 
 build/glmproxy: build/release/glmproxy
-	ln -f $< $@
+	@ln -f $< $@
 ifneq ($(BUILD),release)
 build/release/glmproxy:
 	$(MAKE) BUILD=release $@

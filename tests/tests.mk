@@ -4,7 +4,7 @@ TEST_LIBS = $(B)/libtestlib.a $(B)/libglmproxy.a $(SHARED_LIBS)
 
 $(B)/libtestlib.a: $(call objs,tests/lib)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR  )$(AR) rcs $@ $^
 
 # One program per test file; worker and master modules come from the archive.
 test_programs = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
@@ -13,7 +13,7 @@ UNIT_TESTS = $(call test_programs,tests/unit/test_*.c tests/matrix/test_*.c) \
 FUZZERS    = $(call test_programs,tests/fuzz/fuzz_*.c)
 
 $(UNIT_TESTS): %: %.o $(TEST_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $< $(TEST_LIBS) $(LIBS) -lcmocka -lpthread
+	$(call say,LINK)$(LINK) -o $@ $< $(TEST_LIBS) $(LIBS) -lcmocka -lpthread
 
 # With BUILD=fuzz real libFuzzer programs, otherwise programs that run every
 # file named on the command line once.
@@ -24,13 +24,13 @@ FUZZ_MAIN = $(B)/tests/fuzz/replay.o
 $(FUZZERS): $(B)/tests/fuzz/replay.o
 endif
 $(FUZZERS): %: %.o $(TEST_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $< $(FUZZ_MAIN) $(TEST_LIBS) $(LIBS) -lpthread
+	$(call say,LINK)$(LINK) -o $@ $< $(FUZZ_MAIN) $(TEST_LIBS) $(LIBS) -lpthread
 
 # The stand-in upstream: never linked with json or translate, so that the same
 # bug cannot sit on both sides.
 STANDIN_LIBS = $(B)/libsys.a $(B)/libhttp.a $(B)/libbase.a
 $(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
-	$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) \
+	$(call say,LINK)$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) \
 		$(LLHTTP_LIBS) $(TLS_LIBS) -lz -ljansson
 
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests

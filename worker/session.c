@@ -22,6 +22,7 @@ struct session {
 	struct buf body;           /* what xlate has for the client */
 	struct exchange *exchange; /* NULL: not begun, or over */
 	struct ev_timer heartbeat;
+	struct ev_defer flush; /* one write a turn, whatever came in it */
 	struct router_choice choice;
 	size_t held; /* bytes of the translated request, until upstream answers
 		      */
@@ -66,6 +67,7 @@ session_free(struct session *s)
 		metrics_sub(&s->worker->metrics->streams_live, 1);
 	count_tally(s);
 	ev_timer_stop(&s->heartbeat);
+	ev_defer_stop(&s->flush);
 	if (s->exchange != NULL)
 		exchange_cancel(&s->exchange);
 	xlate_fini(s->xlate);
@@ -210,8 +212,9 @@ release_exchange(struct session *s)
 }
 
 static void
-stream_on(struct session *s)
+on_flush(struct ev_defer *d)
 {
+	struct session *s = CONTAINER_OF(d, struct session, flush);
 	struct client *c = s->client;
 
 	if (!s->head_sent)
@@ -219,6 +222,7 @@ stream_on(struct session *s)
 	move_body(s);
 	if (!client_flush(c))
 		return;
+	/* More than the client takes: leave the rest with upstream. */
 	if (!s->is_paused && s->exchange != NULL &&
 		buf_len(&c->out) > CLIENT_OUT_HIGH) {
 		s->is_paused = true;
@@ -234,7 +238,7 @@ session_step(struct session *s, enum xlate_state state)
 	case XLATE_PENDING:
 		break;
 	case XLATE_OPEN:
-		stream_on(s);
+		ev_defer_start(s->worker->ev, &s->flush);
 		break;
 	case XLATE_DONE:
 		release_exchange(s);
@@ -447,6 +451,7 @@ session_new(struct client *c)
 	arena_init(&s->arena);
 	buf_init(&s->body, BODY_MAX);
 	ev_timer_init(&s->heartbeat, w->ev, on_heartbeat);
+	ev_defer_init(&s->flush, on_flush);
 	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
 		c->dialect, c->purpose, &env, &s->body);
 	return s;

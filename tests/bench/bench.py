@@ -23,7 +23,8 @@ import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAM = os.environ.get("GLMPROXY_BIN", os.path.join(ROOT, "build/glmproxy"))
+# Not passed on: the program takes GLMPROXY_* names for configuration keys.
+PROGRAM = os.environ.pop("GLMPROXY_BIN", os.path.join(ROOT, "build/glmproxy"))
 STANDIN = os.environ.get("STANDIN_BIN", os.path.join(ROOT, "build/release/standin"))
 
 
@@ -354,6 +355,9 @@ def main():
         latency(servers, args.seconds)
         print(f"memory after that: "
               f"{pss_kib(servers.started['glmproxy', True][0].pid) / 1024:.1f} MiB PSS")
+    except BaseException:
+        ok = False
+        raise
     finally:
         servers.stop()
         if ok:
