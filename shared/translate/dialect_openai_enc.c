@@ -73,7 +73,6 @@ put_usage(struct jout *j, const struct openai_enc *e)
 	const int64_t written = tokens(u->cache_write);
 	const int64_t prompt = input + read + written;
 
-	jout_key(j, "usage");
 	jout_obj(j);
 	jout_kv_int(j, "prompt_tokens", prompt);
 	jout_kv_int(j, "completion_tokens", output);
@@ -288,11 +287,9 @@ end_stream(struct openai_enc *e, enum llm_stop stop)
 		e->env.wants_usage ? "\"}],\"usage\":null}\n\n" : "\"}]}\n\n");
 	if (e->env.wants_usage) {
 		buf_put(e->out, e->before);
-		buf_puts(e->out, "[],");
+		buf_puts(e->out, "[],\"usage\":");
 		jout_init(&j, e->out);
-		jout_obj(&j);
 		put_usage(&j, e);
-		jout_obj_end(&j);
 		buf_puts(e->out, "}\n\n");
 	}
 	buf_puts(e->out, "data: [DONE]\n\n");
@@ -360,6 +357,7 @@ put_body(struct openai_enc *e, enum llm_stop stop)
 	jout_kv_cstr(&j, "finish_reason", finish_reason(e, stop));
 	jout_obj_end(&j);
 	jout_arr_end(&j);
+	jout_key(&j, "usage");
 	put_usage(&j, e);
 	jout_obj_end(&j);
 }
