@@ -25,8 +25,9 @@
 struct llm_sink *llm_filter_reason(struct arena *a, struct notices *n,
 	bool hide, bool rescue, struct llm_sink *next);
 
-/* Only the first tool block passes; notice dropped:parallel_tool_call. With
- * max_calls 0 none passes (tool choice "none") and TOOL becomes END. */
+/* Only the first max_calls tool blocks pass; notice
+ * dropped:parallel_tool_call. With 0 none passes (tool choice "none"), the
+ * notice is dropped:tool_call and TOOL becomes END. */
 struct llm_sink *llm_filter_calls(struct arena *a, struct notices *n,
 	unsigned max_calls, struct llm_sink *next);
 

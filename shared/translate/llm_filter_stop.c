@@ -381,12 +381,12 @@ llm_filter_stop(struct arena *a, const struct llm_req *r, bool *matched,
 	*f = (struct stop){
 		.sink = { stop_put },
 		.next = next,
-		.matched = matched,
 		.patterns = arena_array(a, r->stop.n, sizeof(*f->patterns)),
 		.n = r->stop.n,
 		.held = { .arena = a },
 		.usage = LLM_USAGE_NONE,
 	};
+	f->matched = matched;
 	f->is_first['\\'] = true;
 	for (size_t i = 0; i < f->n; i++) {
 		init_pattern(a, &f->patterns[i], r->stop.v[i]);

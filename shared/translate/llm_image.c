@@ -58,6 +58,7 @@ sniff_type(struct span base64)
 static struct jesc
 plausible_type(struct arena *a, struct span type)
 {
+	const struct span others = SPAN("/+-.");
 	char *out;
 
 	if (!span_istarts(type, SPAN("image/")) ||
@@ -68,7 +69,7 @@ plausible_type(struct arena *a, struct span type)
 		const char c = lower(type.p[i]);
 
 		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') &&
-			memchr("/+-.", c, 4) == NULL)
+			span_find_char(others, c) == others.n)
 			return JESC_EMPTY;
 		out[i] = c;
 	}

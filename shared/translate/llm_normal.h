@@ -3,8 +3,8 @@
  * llm_normal.h - bring a conversation into the order that upstreams demand.
  *
  * In this order (PROTOCOL rules for both dialects):
- *  1. call ids cleaned; an id used again in a later turn gets a suffix _2,
- *     _3, ..., its results too
+ *  1. call ids cleaned; an id used again gets a suffix _2, _3, ..., its
+ *     results too
  *  2. neighbouring turns of one role merge; system turns stay where they are,
  *     but for system turns between an assistant's calls and their results,
  *     which move behind the results
@@ -13,12 +13,14 @@
  *     a missing one is made up (is_error), one for an unknown or already
  *     answered call becomes text, two for one call in one turn are joined by
  *     a line break
- *  4. blank text parts go when the turn keeps another part; an assistant turn
- *     left empty goes; a user turn left empty becomes "(empty)"
+ *  4. blank text parts go when the turn keeps another part; an assistant or
+ *     system turn left empty goes; a user turn left empty becomes "(empty)",
+ *     unless all of it moved to a user turn from which only system turns part
+ *     it: then it goes
  *  5. the first turn that is not system is a user's ("(continued)" is put in
  *     front); no user turn at all: "Continue." is appended
  *  6. text at the end of a trailing assistant turn loses trailing blanks
- * Repairs are notices. Deterministic; turns that were already in order are
+ * Repairs are notices ("repaired:", names in llm_repair.h). Deterministic; turns that were already in order are
  * not touched, so a growing conversation keeps its prefix. O(n log n).
  */
 #ifndef TRANSLATE_LLM_NORMAL_H

@@ -35,12 +35,14 @@ is_listed(const struct notices *n, struct span item)
 void
 notice_add(struct notices *n, const char *verb, struct span name)
 {
-	const size_t verb_len = strlen(verb);
 	char text[2 * NAME_MAX_LEN + 1];
-	struct span item = { text, verb_len };
+	struct span item = { text, 0 };
 
-	GP_ASSERT(verb_len > 0 && verb_len <= NAME_MAX_LEN);
-	memcpy(text, verb, verb_len);
+	while (verb[item.n] != '\0') {
+		GP_ASSERT(item.n < NAME_MAX_LEN);
+		text[item.n] = verb[item.n];
+		item.n++;
+	}
 	name = span_head(name, NAME_MAX_LEN);
 	if (name.n > 0)
 		text[item.n++] = ':';

@@ -13,7 +13,7 @@
 #include "shared/translate/llm_filter.h"
 
 #define STOPS_MAX 4
-#define TEXT_MAX  (1u << 16)
+#define TEXT_MAX  ((size_t)1 << 16)
 
 /* NOLINTNEXTLINE: libFuzzer's name. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
