@@ -20,8 +20,9 @@
  *  5. the first turn that is not system is a user's ("(continued)" is put in
  *     front); no user turn at all: "Continue." is appended
  *  6. text at the end of a trailing assistant turn loses trailing blanks
- * Repairs are notices ("repaired:", names in llm_repair.h). Deterministic; turns that were already in order are
- * not touched, so a growing conversation keeps its prefix. O(n log n).
+ * Repairs are notices ("repaired:", names in llm_repair.h). Deterministic;
+ * turns that were already in order are not touched, so a growing conversation
+ * keeps its prefix. Linear in the bytes of ids and the number of parts.
  */
 #ifndef TRANSLATE_LLM_NORMAL_H
 #define TRANSLATE_LLM_NORMAL_H
