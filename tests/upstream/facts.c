@@ -72,6 +72,14 @@ content_marker(const json_t *content, struct span *inside)
 	return found;
 }
 
+/* System text is long and the client's maker's: only what is certainly meant
+ * counts there, while in user text a wrong name is refused. */
+static bool
+system_marker(const json_t *content, struct span *inside)
+{
+	return content_marker(content, inside) && scenario_is_known(*inside);
+}
+
 bool
 facts_marker(struct request *r, struct span *inside)
 {
@@ -87,13 +95,13 @@ facts_marker(struct request *r, struct span *inside)
 			return true;
 		r->rounds += has_role(m, "assistant");
 	}
-	if (content_marker(json_object_get(r->root, "system"), inside))
+	if (system_marker(json_object_get(r->root, "system"), inside))
 		return true;
 	for (size_t i = n; i > 0; i--) {
 		const json_t *m = json_array_get(messages, i - 1);
 
 		if (has_role(m, "system") &&
-			content_marker(content_of(m), inside))
+			system_marker(content_of(m), inside))
 			return true;
 	}
 	return false;

@@ -120,6 +120,20 @@ scenario_parse(struct scenario *s, struct arena *a, struct span text,
 	return GP_OK;
 }
 
+/* Length of the name at the start of s; 0 if what follows it is not a blank
+ * or the end: other programs put brackets around other things. */
+static size_t
+name_len(struct span s)
+{
+	size_t i = 0;
+
+	while (i < s.n &&
+		((s.p[i] >= 'a' && s.p[i] <= 'z') ||
+			(s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '_'))
+		i++;
+	return i == s.n || s.p[i] == ' ' || s.p[i] == '\n' ? i : 0;
+}
+
 bool
 scenario_marker(struct span text, struct span *inside)
 {
@@ -134,10 +148,18 @@ scenario_marker(struct span text, struct span *inside)
 		close = span_find(rest, SPAN("]]"));
 		if (close == rest.n)
 			return found;
-		*inside = span_head(rest, close);
-		found = true;
-		text = span_from(rest, close + 2);
+		if (name_len(span_head(rest, close)) > 0) {
+			*inside = span_head(rest, close);
+			found = true;
+		}
+		text = rest;
 	}
+}
+
+bool
+scenario_is_known(struct span text)
+{
+	return row_find(span_head(text, name_len(text))) != NULL;
 }
 
 void

@@ -43,8 +43,10 @@ scenario_number(int64_t given, int64_t otherwise)
 enum gp_code scenario_parse(struct scenario *s, struct arena *a,
 	struct span text, struct gp_error *err) GP_WUR;
 
-/* The inside of the last [[...]] of text; false if there is none. */
+/* The inside of the last [[NAME ...]] of text; false if there is none. */
 bool scenario_marker(struct span text, struct span *inside) GP_WUR;
+/* It begins with the name of a scenario. */
+bool scenario_is_known(struct span text) GP_WUR;
 
 /* The table; defined in plan.c, beside the functions that it names. */
 extern const struct scenario_row scenario_rows[];

@@ -62,6 +62,13 @@ put_failure(struct body *b)
 	buf_fini(&f.bytes);
 }
 
+static void
+set_end(struct body *b, enum play_end end)
+{
+	b->has_end = false;
+	b->end = end;
+}
+
 /* The frames with a fault among them. */
 static void
 put_faulty(struct body *b, const struct frames *f)
@@ -78,8 +85,8 @@ put_faulty(struct body *b, const struct frames *f)
 	switch (b->p->fault) {
 	case FAULT_NO_DONE:
 		put_frames(b, f, 0, frames_before(f, FRAME_END));
-		b->has_end = b->p->sc->clean > 0;
-		b->end = b->has_end ? PLAY_KEEP : PLAY_CUT;
+		if (b->p->sc->clean <= 0)
+			set_end(b, PLAY_CUT);
 		break;
 	case FAULT_ENDS_EARLY:
 		put_frames(b, f, 0, good);
@@ -113,13 +120,6 @@ put_faulty(struct body *b, const struct frames *f)
 		put_frames(b, f, 0, n);
 		break;
 	}
-}
-
-static void
-set_end(struct body *b, enum play_end end)
-{
-	b->has_end = false;
-	b->end = end;
 }
 
 /* How the connection ends, for faults where that is the point. */
