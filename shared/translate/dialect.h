@@ -40,12 +40,21 @@ struct llm_enc_env {
 	struct notices *notices;
 };
 
+/* Which stop sequences are sent, for dialects that limit their number. All are
+ * looked for in the answer, whatever upstream does. */
+enum llm_stops {
+	LLM_STOPS_ALL,
+	LLM_STOPS_FIRST,
+	LLM_STOPS_NONE
+};
+
 /* Limits and habits of the upstream that an encoder writes for; from the
  * profile. */
 struct llm_wire {
 	bool fills_description; /* tools need a description: the name */
 	bool is_text_only;      /* content of all-text messages as one string */
 	bool streams_usage;     /* ask for usage in every stream */
+	enum llm_stops stops;
 };
 
 struct dialect {

@@ -315,20 +315,37 @@ put_stream(struct jout *j, const struct llm_req *r, const struct llm_wire *wire)
 	jout_obj_end(j);
 }
 
-static void
-put_sampling(struct jout *j, const struct llm_req *r)
+static size_t
+stop_count(const struct llm_req *r, const struct llm_wire *wire)
 {
+	switch (wire->stops) {
+	case LLM_STOPS_ALL:
+		return r->stop.n;
+	case LLM_STOPS_FIRST:
+		return MIN(r->stop.n, 1);
+	case LLM_STOPS_NONE:
+		break;
+	}
+	return 0;
+}
+
+static void
+put_sampling(
+	struct jout *j, const struct llm_req *r, const struct llm_wire *wire)
+{
+	const size_t nstop = stop_count(r, wire);
+
 	if (r->max_tokens > 0)
 		jout_kv_int(j, "max_tokens", r->max_tokens);
 	if (!jraw_is_none(r->temperature.raw))
 		jout_kv_raw(j, "temperature", r->temperature.raw);
 	if (!jraw_is_none(r->top_p.raw))
 		jout_kv_raw(j, "top_p", r->top_p.raw);
-	if (r->stop.n == 0)
+	if (nstop == 0)
 		return;
 	jout_key(j, "stop");
 	jout_arr(j);
-	for (size_t i = 0; i < r->stop.n; i++)
+	for (size_t i = 0; i < nstop; i++)
 		jout_jesc(j, r->stop.v[i]);
 	jout_arr_end(j);
 }
@@ -445,7 +462,7 @@ openai_req_encode(struct llm_req *r, struct span model,
 	jout_kv_span(out, "model", model);
 	put_messages(out, r);
 	put_stream(out, r, wire);
-	put_sampling(out, r);
+	put_sampling(out, r, wire);
 	put_tools(out, r, wire);
 	put_format(out, r);
 	if (r->think.effort != LLM_EFFORT_UNSET)

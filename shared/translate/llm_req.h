@@ -122,6 +122,7 @@ struct llm_think {
 	enum llm_effort effort;
 	int64_t budget_tokens; /* 0: not given */
 	bool keep_all;         /* earlier thinking is to stay in the context */
+	bool drop_all;         /* said outright: it is not to stay */
 };
 
 enum llm_format {

@@ -25,7 +25,8 @@ struct model_info {
 	enum model_thinking thinking;
 	bool is_vision;
 	bool has_tools;
-	bool streams_tools; /* can stream tool arguments */
+	bool streams_tools;  /* can stream tool arguments */
+	bool keeps_thinking; /* profits from its earlier thinking */
 };
 
 /* What the operator decides about adaptation. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * profile_zai.h - what the files of z.ai's profile share. Nobody else includes
+ * it.
+ *
+ *	profile_zai.c           the models, the object
+ *	profile_zai_adopt.c     the vendor's own request fields -> tree
+ *	profile_zai_request.c   limits of one endpoint and model
+ *	profile_zai_thinking.c  how thinking is asked for
+ *	profile_zai_tools.c     tools, choices and names
+ *	profile_zai_failure.c   a failure's shapes -> llm_failure
+ *	profile_zai_overflow.c  a failure's text -> numbers and times
+ *
+ * z.ai serves two dialects. Its Messages endpoint takes nearly everything the
+ * dialect has; its Chat Completions endpoint is a closed subset.
+ */
+#ifndef TRANSLATE_PROFILE_ZAI_H
+#define TRANSLATE_PROFILE_ZAI_H
+
+#include "shared/translate/profile.h"
+
+#define DIALECT(name, base_key) extern const struct dialect name;
+#include "shared/translate/dialects.def"
+#undef DIALECT
+
+/* Everything that adapting one request goes by. */
+struct zai_adapt {
+	struct llm_req *req;
+	const struct dialect *client;
+	const struct model_info *model;
+	const struct profile_options *options;
+	bool is_chat; /* for the Chat Completions endpoint */
+};
+
+enum gp_code zai_adopt(
+	const struct jdoc *doc, struct llm_req *r, struct gp_error *err);
+enum gp_code zai_adapt(struct llm_req *r, const struct dialect *client,
+	const struct dialect *upstream, const struct model_info *m,
+	const struct profile_options *o, struct llm_wire *wire,
+	struct gp_error *err);
+
+/* Parts of zai_adapt. */
+void zai_adapt_thinking(const struct zai_adapt *z);
+void zai_adapt_tools(const struct zai_adapt *z);
+
+/* A field of the vendor's own for the Chat Completions endpoint. */
+void zai_add_field(struct llm_req *r, struct jesc key, struct jraw value);
+/* The client has sent it. */
+bool zai_has_field(const struct llm_req *r, struct span key);
+
+bool zai_is_failure(const struct jdoc *doc);
+void zai_failure(const struct profile_reply *reply, struct span body,
+	const struct profile_asked *asked, struct arena *a,
+	struct llm_failure *out);
+
+/* True if text, an error's message, says that the context is full. */
+bool zai_is_overflow(struct span text);
+/* The numbers in such a text; 0 for one that is not there. */
+void zai_overflow_numbers(struct span text, int64_t *input, int64_t *limit);
+/* The time at which text says that a quota renews, as RFC 3339; "" if it does
+ * not say. */
+struct span zai_reset_time(struct span text, struct arena *a);
+/* The request field that text names, "" if none. A view of a constant. */
+struct span zai_named_field(struct span text);
+
+#endif
