@@ -2,6 +2,7 @@
 /* worker.c - one worker process: begin, serve, drain, leave. */
 #include "worker/worker.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -12,6 +13,10 @@
 #include "worker/client.h"
 
 #define BEAT_MS (LINK_BEAT_MS / 2)
+
+/* Free memory kept rather than given back to the kernel: a request of a few
+ * hundred kilobytes would otherwise pay for fresh pages every time. */
+#define KEEP_BYTES (4 << 20)
 
 struct worker_main {
 	struct worker worker;
@@ -142,6 +147,8 @@ begin(struct worker_main *m, const struct link *link)
 	w->slot = link_slot(link);
 	w->metrics = &w->slot->metrics;
 	w->router = &m->router;
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	shm_catch_panic(w->slot);
 	/* A peer that left shows in the result of the write. */
 	signal(SIGPIPE, SIG_IGN);

@@ -11,6 +11,12 @@ jout_init(struct jout *j, struct buf *out)
 	*j = (struct jout){ .out = out };
 }
 
+void
+jout_init_whole(struct jout *j, struct buf *out)
+{
+	*j = (struct jout){ .out = out, .keeps_lines = true };
+}
+
 /* --- text that must not end a line ---------------------------------------- */
 
 /* The first bytes of U+0085 and of U+2028/U+2029 in UTF-8. */
@@ -115,6 +121,16 @@ put_escaped(struct buf *out, struct span s)
 		from = at;
 	}
 	jtext_escape(span_from(s, from), out);
+}
+
+/* Valid JSON text, copied as the writer's kind of output wants it. */
+static void
+put_text(struct jout *j, struct span s)
+{
+	if (j->keeps_lines)
+		buf_put(j->out, s);
+	else
+		put_on_one_line(j->out, s);
 }
 
 /* --- structure ------------------------------------------------------------ */
@@ -222,7 +238,7 @@ void
 jout_key_jesc(struct jout *j, struct jesc key)
 {
 	begin_key(j);
-	put_on_one_line(j->out, key.s);
+	put_text(j, key.s);
 	buf_put(j->out, SPAN("\":"));
 }
 
@@ -242,7 +258,7 @@ jout_raw(struct jout *j, struct jraw v)
 	/* Nothing at all would be no value. */
 	GP_ASSERT(!jraw_is_none(v));
 	begin_value(j);
-	put_on_one_line(j->out, v.s);
+	put_text(j, v.s);
 }
 
 void
@@ -294,14 +310,17 @@ void
 jout_str_jesc(struct jout *j, struct jesc s)
 {
 	GP_ASSERT(j->in_string);
-	put_on_one_line(j->out, s.s);
+	put_text(j, s.s);
 }
 
 void
 jout_str_span(struct jout *j, struct span s)
 {
 	GP_ASSERT(j->in_string);
-	put_escaped(j->out, s);
+	if (j->keeps_lines)
+		jtext_escape(s, j->out);
+	else
+		put_escaped(j->out, s);
 }
 
 void

@@ -24,9 +24,13 @@ struct jout {
 	uint8_t depth;
 	bool after_key;
 	bool in_string;
+	bool keeps_lines;
 };
 
 void jout_init(struct jout *j, struct buf *out);
+/* The same for text that will stand in no line, such as a request's body:
+ * line separators are copied as they are, which saves looking for them. */
+void jout_init_whole(struct jout *j, struct buf *out);
 
 void jout_obj(struct jout *j);
 void jout_obj_end(struct jout *j);

@@ -18,6 +18,11 @@
 #define PER_IMAGE     1200 /* of unknown size */
 #define IMAGE_TILE    28   /* pixels a side that make one token */
 
+/* Text longer than the first is measured in so many places of so many bytes. */
+#define SAMPLED_FROM 8192
+#define SAMPLES      8
+#define SAMPLE_BYTES 256
+
 struct sums {
 	uint64_t bytes, other; /* other: of those, outside of ASCII */
 	uint64_t tokens;       /* of all that is not text */
@@ -44,7 +49,7 @@ count_other(struct span s)
 /* s: escaped text or a JSON value. What an escape means is counted, since some
  * clients escape everything outside of ASCII. */
 static void
-add_span(struct sums *sums, struct span s)
+measure(struct sums *sums, struct span s)
 {
 	for (;;) {
 		const size_t plain = span_find_char(s, '\\');
@@ -63,6 +68,46 @@ add_span(struct sums *sums, struct span s)
 		sums->other += n > 1 ? n : 0;
 		s = span_from(s, len);
 	}
+}
+
+/* The like of measure for a piece cut anywhere: an escape at its ends may be
+ * taken for text. A \u escape counts as the two bytes it mostly stands for. */
+static void
+sample(struct sums *sums, struct span s)
+{
+	for (;;) {
+		const size_t plain = span_find_char(s, '\\');
+		bool is_code;
+
+		sums->bytes += plain;
+		sums->other += count_other(span_head(s, plain));
+		s = span_from(s, plain);
+		if (s.n < UNIT_SHORT)
+			return;
+		is_code = s.p[1] == 'u';
+		sums->bytes += is_code ? 2 : 1;
+		sums->other += is_code ? 2 : 0;
+		s = span_from(s, is_code ? UNIT_ONE : UNIT_SHORT);
+	}
+}
+
+/* Long texts are measured in a few places only: a conversation of hundreds of
+ * kilobytes is estimated on the way of every request. */
+static void
+add_span(struct sums *sums, struct span s)
+{
+	struct sums part = { 0 };
+
+	if (s.n <= SAMPLED_FROM) {
+		measure(sums, s);
+		return;
+	}
+	for (size_t i = 0; i < SAMPLES; i++)
+		sample(&part,
+			span_head(
+				span_from(s, s.n / SAMPLES * i), SAMPLE_BYTES));
+	sums->bytes += s.n * part.bytes / (SAMPLES * SAMPLE_BYTES);
+	sums->other += s.n * part.other / (SAMPLES * SAMPLE_BYTES);
 }
 
 static void

@@ -218,7 +218,7 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	else {
 		llm_normalise(r);
 		r->stream = wants_upstream_stream(x);
-		jout_init(&out, to);
+		jout_init_whole(&out, to);
 		d->req_encode(r, route->model, &wire, &out);
 	}
 	if (rc == GP_OK)

@@ -10,6 +10,8 @@ static void
 fold_close(struct fold *f)
 {
 	buf_printf(&f->line, "%s[%s", block_names[f->open.block], f->head);
+	if (f->open.block == LLM_TOOL && buf_len(&f->text) == 0)
+		buf_puts(&f->line, "{}"); /* no arguments are an empty object */
 	jtext_unescape((struct jesc){ buf_span(&f->text) }, &f->line);
 	buf_puts(&f->line, "] ");
 }

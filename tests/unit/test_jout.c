@@ -273,6 +273,25 @@ test_failure_is_the_bufs(void **state)
 	buf_fini(&b);
 }
 
+static void
+test_whole_keeps_line_separators(void **state)
+{
+	struct buf b;
+	struct jout j;
+
+	(void)state;
+	buf_init(&b, 4096);
+	jout_init_whole(&j, &b);
+	jout_arr(&j);
+	jout_jesc(&j, JESC("a\xe2\x80\xa8z"));
+	jout_span(&j, SPAN("\xc2\x85\n"));
+	jout_raw(&j, JRAW("[1,\n2]"));
+	jout_arr_end(&j);
+	assert_true(span_eq(buf_span(&b),
+		SPAN("[\"a\xe2\x80\xa8z\",\"\xc2\x85\\n\",[1,\n2]]")));
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -283,6 +302,7 @@ main(void)
 		T(test_no_line_ends),
 		T(test_no_line_ends_in_raw),
 		T(test_line_ends_at_every_position),
+		T(test_whole_keeps_line_separators),
 		T(test_depth),
 		T(test_wrong_order_at_top_dies),
 		T(test_wrong_order_in_object_dies),

@@ -82,6 +82,32 @@ test_text(void **state)
 	}
 }
 
+/* Long texts are sampled: what comes out is what the whole would give. */
+static void
+test_long_text(void **state)
+{
+	static const struct {
+		const char *s;
+		int64_t want; /* of 20,000 times s */
+	} cases[] = {
+		{ "Hello, world. ", 77778 },
+		{ "a\\tb\\n", 22223 },
+		{ "\xe4\xb8\xad", 24000 },
+		{ "\\\\", 5556 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t got;
+
+		llm_req_init(&req, &arena, LLM_CHAT);
+		llm_add_text(&req, add_user(), repeated(cases[i].s, 20000));
+		got = llm_estimate(&req);
+		assert_in_range(got, cases[i].want * 95 / 100,
+			cases[i].want * 105 / 100);
+	}
+}
+
 static void
 test_all_of_it(void **state)
 {
@@ -159,6 +185,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_never_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_long_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_images, setup, teardown),
