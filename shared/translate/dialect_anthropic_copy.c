@@ -480,7 +480,7 @@ put_messages(struct copier *c)
 	while (m != JREF_NONE) {
 		/* Not behind a message of the user: those are taken with it. */
 		const struct run front = system_run(c, m);
-		struct run back = none;
+		struct run back;
 
 		m = after_run(c, front);
 		if (m == JREF_NONE || !is_role(c, m, SPAN("user"))) {

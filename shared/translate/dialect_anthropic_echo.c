@@ -136,7 +136,7 @@ put_start(const struct jdoc *d, const struct llm_enc_env *env, struct buf *out)
 	struct buf edited;
 	struct echo e = { .d = d, .out = &edited };
 
-	buf_init(&edited, 2 * SSE_EVENT_MAX);
+	buf_init(&edited, 2 * (size_t)SSE_EVENT_MAX);
 	edit_message(&e, jdoc_get(d, jdoc_root(d), SPAN("message")), env);
 	finish(&e);
 	put_event(out, SPAN("message_start"), buf_span(&edited));

@@ -36,13 +36,10 @@ anthropic_is_billing(struct jesc text)
 struct jesc
 anthropic_strip_billing(struct jesc text)
 {
-	size_t eol;
-
-	if (!anthropic_is_billing(text))
-		return text;
 	/* Somebody may have joined the blocks: the rest is the prompt. */
-	eol = span_find(text.s, SPAN("\\n"));
-	return (struct jesc){ span_from(text.s, eol + 2) };
+	while (anthropic_is_billing(text))
+		text.s = span_from(text.s, span_find(text.s, SPAN("\\n")) + 2);
+	return text;
 }
 
 /* --- blocks of one message only ------------------------------------------- */
