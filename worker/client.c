@@ -303,7 +303,12 @@ client_process(struct client *c, struct span bytes)
 			buf_put(&c->in, bytes);
 		goes_on = client_step(c, step, &err);
 	}
-	if (is_whole)
+	if (!is_whole)
+		return;
+	if (c->inflate != NULL && !inflate_is_done(c->inflate))
+		client_fail(c, LLM_FAIL_BAD_REQUEST,
+			"the compressed body is cut short");
+	else
 		request_run(c);
 }
 

@@ -27,6 +27,7 @@ struct session {
 	size_t held; /* bytes of the translated request, until upstream answers
 		      */
 	bool is_paused;
+	bool has_head; /* of upstream's answer */
 	bool head_sent;
 	bool is_chunked;
 };
@@ -274,6 +275,7 @@ on_head(void *ctx, const struct http_head *head)
 	struct session *s = ctx;
 
 	release_held(s);
+	s->has_head = true;
 	session_step(s, xlate_head(s->xlate, head));
 }
 
@@ -294,18 +296,37 @@ on_done(void *ctx)
 	session_step(s, xlate_end(s->xlate));
 }
 
+/* What the client is told: no connection is upstream's failure, not ours. */
+static enum xlate_state
+fail_upstream(struct session *s, const struct gp_error *err)
+{
+	struct llm_failure f = llm_failure_from(err, &s->arena);
+
+	if (err->code == GP_E_SYSTEM)
+		f.kind = LLM_FAIL_UPSTREAM;
+	return xlate_fail(s->xlate, &f);
+}
+
 static void
 on_fail(void *ctx, const struct gp_error *err)
 {
 	struct session *s = ctx;
-	struct llm_failure f = llm_failure_from(err, &s->arena);
+	bool counts = s->client->purpose == LLM_COUNT;
+	enum xlate_state state;
 
 	s->exchange = NULL;
-	log_warnx("req=%.*s: upstream: %s", SPAN_ARG(session_id(s)), err->text);
-	if (s->client->purpose == LLM_COUNT)
-		session_step(s, xlate_count_locally(s->xlate));
+	if (counts)
+		state = xlate_count_locally(s->xlate);
+	/* It may have said that it was finished before it broke off. */
+	else if (s->has_head && err->code == GP_E_CLOSED &&
+		xlate_upstream_streams(s->xlate))
+		state = xlate_end(s->xlate);
 	else
-		session_step(s, xlate_fail(s->xlate, &f));
+		state = fail_upstream(s, err);
+	if (counts || state != XLATE_DONE)
+		log_warnx("req=%.*s: upstream: %s", SPAN_ARG(session_id(s)),
+			err->text);
+	session_step(s, state);
 }
 
 static const struct exchange_handler session_handler = {
