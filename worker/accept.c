@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "shared/base/check.h"
 #include "shared/sys/log.h"
@@ -152,8 +153,13 @@ acceptor_new(struct worker *w)
 void
 acceptor_stop(struct acceptor *a)
 {
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		ev_io_stop(&a->listeners[i].io);
+		/* With the last copy of a descriptor new connections are
+		 * refused, where they would wait for a process that leaves. */
+		(void)close(a->worker->link->listeners[i]);
+	}
+	a->n = 0;
 	a->is_armed = true; /* on_again finds nothing to do */
 	ev_timer_stop(&a->again);
 }

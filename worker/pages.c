@@ -66,7 +66,8 @@ answer_health(struct client *c)
 	const struct shm *m = w->link->shm;
 	uint32_t stopping =
 		atomic_load_explicit(&m->draining, memory_order_relaxed);
-	bool is_leaving = w->is_draining || stopping != 0;
+	/* Not that this process drains: after a reload others serve on. */
+	bool is_leaving = stopping != 0;
 	struct buf body;
 	struct jout out;
 
