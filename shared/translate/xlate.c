@@ -289,11 +289,14 @@ xlate_fail_upstream(struct xlate *x, struct span body, bool is_in_stream)
 
 /* --- the answer ----------------------------------------------------------- */
 
+/* Without a type it is taken for what was asked. */
 static bool
-is_event_stream(const struct http_head *head)
+is_event_stream(const struct xlate *x, const struct http_head *head)
 {
-	return span_istarts(http_head_get(head, SPAN("content-type")),
-		SPAN("text/event-stream"));
+	struct span type = http_head_get(head, SPAN("content-type"));
+
+	return type.n > 0 ? span_istarts(type, SPAN("text/event-stream")) :
+			    x->req.stream;
 }
 
 enum xlate_state
@@ -317,7 +320,7 @@ xlate_head(struct xlate *x, const struct http_head *head)
 		x->reply = REPLY_ERROR;
 		return x->state;
 	}
-	x->reply = is_event_stream(head) ? REPLY_SSE : REPLY_BODY;
+	x->reply = is_event_stream(x, head) ? REPLY_SSE : REPLY_BODY;
 	/* A stream cannot be copied into a body, nor a body into a stream. */
 	x->is_copy = x->is_copy && (x->reply == REPLY_SSE) == x->is_stream;
 	xlate_chain_build(x);
