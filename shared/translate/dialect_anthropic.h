@@ -9,6 +9,7 @@
  *	dialect_anthropic_block.c  content that stands in messages and results
  *	dialect_anthropic_out.c    tree -> request
  *	dialect_anthropic_copy.c   request -> request
+ *	dialect_anthropic_fold.c   the conversation in it
  *	dialect_anthropic_dec.c    answer -> events
  *	dialect_anthropic_enc.c    events -> answer
  *	dialect_anthropic_echo.c   answer -> answer
