@@ -33,6 +33,9 @@ $(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) \
 		$(LLHTTP_LIBS) $(TLS_LIBS) -lz -ljansson
 
+$(B)/tests/bench/bench_xlate: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
+	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS) $(LIBS)
+
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
 standin: $(B)/standin

@@ -10,6 +10,8 @@
 #include "worker/reply.h"
 #include "worker/session.h"
 
+#define BODY_AHEAD (1u << 20) /* bytes of a body to make room for */
+
 static bool
 refuse(struct client *c, enum llm_fail kind, const char *message)
 {
@@ -161,6 +163,9 @@ admit_length(struct client *c)
 			"the proxy's buffers are full; try again shortly");
 	}
 	worker_release(w, (size_t)h->length);
+	/* All at once rather than by doubling; a lie costs no more than this. */
+	if (c->inflate == NULL)
+		buf_room(&c->body, MIN((size_t)h->length, BODY_AHEAD));
 	return true;
 }
 

@@ -489,6 +489,7 @@ session_start(struct client *c)
 	struct llm_failure f;
 
 	buf_init(&body, BODY_MAX);
+	buf_room(&body, buf_len(&c->body));
 	if (translate_request(s, &body, &err) != GP_OK) {
 		buf_fini(&body);
 		f = llm_failure_from(&err, &s->arena);

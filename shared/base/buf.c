@@ -78,6 +78,13 @@ buf_reserve(struct buf *b, size_t n)
 }
 
 void
+buf_room(struct buf *b, size_t n)
+{
+	if (!b->bad && n <= b->max - buf_len(b) && buf_reserve(b, n) == NULL)
+		GP_UNREACHED();
+}
+
+void
 buf_commit(struct buf *b, size_t n)
 {
 	GP_ASSERT(n <= b->cap - b->len);

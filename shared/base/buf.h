@@ -53,6 +53,10 @@ void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) GP_PRINTF(2, 3);
 void buf_put_u64(struct buf *b, uint64_t v);
 
+/* A hint that about n more bytes will come, so that memory grows once. Sets
+ * nothing bad. */
+void buf_room(struct buf *b, size_t n);
+
 /* Room for n bytes at the end, to be written by the caller and then counted
  * with buf_commit; NULL (and bad) if that would pass max. The address is valid
  * until the next call on b. */

@@ -19,9 +19,9 @@
 #define IMAGE_TILE    28   /* pixels a side that make one token */
 
 /* Text longer than the first is measured in so many places of so many bytes. */
-#define SAMPLED_FROM 8192
-#define SAMPLES      8
-#define SAMPLE_BYTES 256
+#define SAMPLED_FROM 2048
+#define SAMPLES      4
+#define SAMPLE_BYTES 128
 
 struct sums {
 	uint64_t bytes, other; /* other: of those, outside of ASCII */

@@ -235,6 +235,24 @@ test_reset_keeps_little(void **state)
 	buf_fini(&b);
 }
 
+static void
+test_room_is_only_a_hint(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	buf_room(&b, 101);
+	assert_false(b.bad);
+	assert_int_equal(b.cap, 0);
+	buf_room(&b, 60);
+	assert_true(b.cap >= 60);
+	assert_int_equal(buf_len(&b), 0);
+	buf_puts(&b, "x");
+	assert_int_equal(buf_len(&b), 1);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -249,6 +267,7 @@ main(void)
 		cmocka_unit_test(test_against_model),
 		cmocka_unit_test(test_growth_is_geometric),
 		cmocka_unit_test(test_reset_keeps_little),
+		cmocka_unit_test(test_room_is_only_a_hint),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
