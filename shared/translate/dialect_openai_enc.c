@@ -6,8 +6,9 @@
 #include "shared/translate/dialect_openai.h"
 #include "shared/translate/llm_estimate.h"
 
-#define TOKENS_MAX INT64_C(1000000000000000)
-#define HEAD_MAX   (1u << 20) /* id and model, written once a chunk */
+#define TOKENS_MAX   INT64_C(1000000000000000)
+#define NAME_MAX_LEN 4096 /* bytes of upstream's id and model */
+#define HEAD_MAX     (1u << 20)
 
 struct enc_call {
 	struct jesc id, name;
@@ -141,14 +142,12 @@ take_start(struct openai_enc *e, const struct llm_event *ev)
 	struct jesc id = { strip(
 		strip(ev->id.s, SPAN("msg_")), SPAN(ID_PREFIX)) };
 
-	if (jesc_is_empty(id))
-		id.s = span_cstr(e->env.fallback_id);
-	/* Both stand in every chunk; longer ones are nobody's. */
-	if (id.s.n > HEAD_MAX / 4)
+	/* Both stand in every chunk: what is too long is nobody's. */
+	if (jesc_is_empty(id) || id.s.n > NAME_MAX_LEN)
 		id.s = span_cstr(e->env.fallback_id);
 	e->id = keep(e, id);
 	e->model = e->env.model;
-	if (jesc_is_empty(e->model))
+	if (jesc_is_empty(e->model) && ev->name.s.n <= NAME_MAX_LEN)
 		e->model = keep(e, ev->name);
 }
 

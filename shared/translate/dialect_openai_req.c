@@ -5,6 +5,7 @@
 
 #include "shared/translate/dialect_openai.h"
 
+#define MODEL_MAX        256 /* bytes; the name stands in every chunk */
 #define N_MAX            128
 #define STOP_MAX         4
 #define TEMPERATURE_MAX  2
@@ -143,6 +144,9 @@ take_model(struct openai_in *in, const struct field *f, jref v)
 	if (jesc_is_empty(in->req->model))
 		return openai_refuse(
 			in, f->key.p, OPENAI_BAD_VALUE, "must not be empty");
+	if (in->req->model.s.n > MODEL_MAX)
+		return openai_refuse(in, f->key.p, "string_above_max_length",
+			"must not be longer than %d bytes", MODEL_MAX);
 	return GP_OK;
 }
 
@@ -447,7 +451,7 @@ drop_noticed(struct openai_in *in, const struct field *f, jref v)
 static enum gp_code
 drop_penalty(struct openai_in *in, const struct field *f, jref v)
 {
-	struct llm_number penalty;
+	struct llm_number penalty = { .raw = JRAW_NONE };
 	const enum gp_code rc =
 		read_number(in, f, v, -PENALTY_MAX, PENALTY_MAX, &penalty);
 

@@ -364,6 +364,24 @@ test_wire_habits(void **state)
 			"\"tool_choice\":\"required\"}");
 }
 
+/* Upstream may take fewer stop sequences than are looked for. */
+static void
+test_stops(void **state)
+{
+	struct fixture *const f = *state;
+
+	say_hi(f);
+	*VEC_PUSH(&f->arena, &f->req.stop) = JESC("a");
+	*VEC_PUSH(&f->arena, &f->req.stop) = JESC("b");
+	assert_span_eq(encode(f), HEAD_HI ",\"stop\":[\"a\",\"b\"]}");
+	buf_reset(&f->out, 0);
+	f->wire.stops = LLM_STOPS_FIRST;
+	assert_span_eq(encode(f), HEAD_HI ",\"stop\":[\"a\"]}");
+	buf_reset(&f->out, 0);
+	f->wire.stops = LLM_STOPS_NONE;
+	assert_span_eq(encode(f), HEAD_HI "}");
+}
+
 /* Neither choice nor usage without what they belong to. */
 static void
 test_nothing_alone(void **state)
@@ -450,6 +468,7 @@ main(void)
 		TEST(row_077_system),
 		TEST(test_all_fields),
 		TEST(test_wire_habits),
+		TEST(test_stops),
 		TEST(test_nothing_alone),
 		TEST(test_foreign_fields),
 		TEST(test_round_trip),

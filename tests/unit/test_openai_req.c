@@ -289,6 +289,20 @@ static struct sample tool_samples[] = {
 /* --- limits --------------------------------------------------------------- */
 
 static void
+test_long_model(void **state)
+{
+	struct gp_error err;
+	enum gp_code rc;
+
+	(void)state;
+	decode_many("{" M ",\"model\":\"", "x", 256, "\"}", &err, &rc);
+	assert_ok(rc, &err);
+	decode_many("{" M ",\"model\":\"", "x", 257, "\"}", &err, &rc);
+	assert_fails(rc, GP_E_SCHEMA, &err, "256");
+	assert_string_equal(err.param, "model");
+}
+
+static void
 test_too_many_tools(void **state)
 {
 	struct gp_error err;
@@ -307,10 +321,11 @@ int
 main(void)
 {
 	struct CMUnitTest
-		tests[ARRAY_LEN(top_samples) + ARRAY_LEN(tool_samples) + 1] = {
+		tests[ARRAY_LEN(top_samples) + ARRAY_LEN(tool_samples) + 2] = {
 			cmocka_unit_test(test_too_many_tools),
+			cmocka_unit_test(test_long_model),
 		};
-	size_t n = 1;
+	size_t n = 2;
 
 	n = add_samples(tests, n, top_samples, ARRAY_LEN(top_samples));
 	add_samples(tests, n, tool_samples, ARRAY_LEN(tool_samples));
