@@ -26,14 +26,14 @@ drop_member(struct copier *c, jref key, jref v)
 static void
 on_system(struct copier *c, jref key, jref v)
 {
-	if (fold_system_is_fine(c, v))
+	if (anthropic_fold_system_is_fine(c, v))
 		return;
-	if (fold_system_is_void(c, v)) {
+	if (anthropic_fold_system_is_void(c, v)) {
 		drop_member(c, key, v);
 		return;
 	}
 	copier_skip(c, v);
-	fold_put_system(c, v);
+	anthropic_fold_put_system(c, v);
 }
 
 static void
@@ -41,20 +41,20 @@ on_messages(struct copier *c, jref key, jref v)
 {
 	const jref root = jdoc_root(c->d);
 
-	if (fold_has_leading_text(c) &&
+	if (anthropic_fold_has_leading_text(c) &&
 		jdoc_get(c->d, root, SPAN("system")) == JREF_NONE) {
 		const size_t at = copier_start_of(c, key);
 
 		copier_copy_to(c, at);
 		buf_puts(c->out, "\"system\":");
-		fold_put_system(c, JREF_NONE);
+		anthropic_fold_put_system(c, JREF_NONE);
 		buf_putc(c->out, ',');
 		c->at = at;
 	}
-	if (fold_messages_are_fine(c))
+	if (anthropic_fold_messages_are_fine(c))
 		return;
 	copier_skip(c, v);
-	fold_put_messages(c);
+	anthropic_fold_put_messages(c);
 	c->at = copier_end_of(c, v);
 }
 
@@ -123,7 +123,7 @@ anthropic_req_copy(const struct jdoc *doc, struct llm_req *r, struct span model,
 {
 	struct copier c = { .d = doc, .r = r, .out = out };
 
-	fold_init(&c);
+	anthropic_fold_init(&c);
 	copy_root(&c, model);
 	return buf_check(out, err);
 }

@@ -48,19 +48,19 @@ copier_skip(struct copier *c, jref v)
 }
 
 /* Sets c->messages and c->leading. */
-void fold_init(struct copier *c);
+void anthropic_fold_init(struct copier *c);
 /* The system messages in front say something that belongs to the field. */
-bool fold_has_leading_text(const struct copier *c);
+bool anthropic_fold_has_leading_text(const struct copier *c);
 
 /* The system field's value (JREF_NONE if there is none) may stay as it is;
  * would be empty; written anew with the leading messages. */
-bool fold_system_is_fine(const struct copier *c, jref system);
-bool fold_system_is_void(const struct copier *c, jref system);
-void fold_put_system(struct copier *c, jref system);
+bool anthropic_fold_system_is_fine(const struct copier *c, jref system);
+bool anthropic_fold_system_is_void(const struct copier *c, jref system);
+void anthropic_fold_put_system(struct copier *c, jref system);
 
 /* The messages may stay as they are; written anew. c->at is undefined after
  * the latter. */
-bool fold_messages_are_fine(const struct copier *c);
-void fold_put_messages(struct copier *c);
+bool anthropic_fold_messages_are_fine(const struct copier *c);
+void anthropic_fold_put_messages(struct copier *c);
 
 #endif

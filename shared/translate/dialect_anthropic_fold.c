@@ -264,7 +264,7 @@ is_kept_in_field(const struct copier *c, jref block)
 
 /* system: the field's value, JREF_NONE if there is none. */
 void
-fold_put_system(struct copier *c, jref system)
+anthropic_fold_put_system(struct copier *c, jref system)
 {
 	bool is_first = true;
 
@@ -282,7 +282,7 @@ fold_put_system(struct copier *c, jref system)
 }
 
 bool
-fold_system_is_fine(const struct copier *c, jref system)
+anthropic_fold_system_is_fine(const struct copier *c, jref system)
 {
 	if (c->leading > 0)
 		return false;
@@ -299,9 +299,9 @@ fold_system_is_fine(const struct copier *c, jref system)
 
 /* Nothing will be left of the field. */
 bool
-fold_system_is_void(const struct copier *c, jref system)
+anthropic_fold_system_is_void(const struct copier *c, jref system)
 {
-	if (fold_has_leading_text(c) ||
+	if (anthropic_fold_has_leading_text(c) ||
 		!jesc_is_empty(anthropic_strip_billing(jdoc_str(c->d, system))))
 		return false;
 	if (jdoc_type(c->d, system) == J_ARR) {
@@ -397,7 +397,7 @@ put_own_message(struct copier *c, struct run run, bool *is_first)
 }
 
 void
-fold_put_messages(struct copier *c)
+anthropic_fold_put_messages(struct copier *c)
 {
 	const struct run none = { JREF_NONE, 0 };
 	jref m = after_run(
@@ -432,7 +432,7 @@ fold_put_messages(struct copier *c)
 }
 
 bool
-fold_messages_are_fine(const struct copier *c)
+anthropic_fold_messages_are_fine(const struct copier *c)
 {
 	JDOC_EACH (c->d, c->messages, it) {
 		if (is_system(c, it) || needs_cleaning(c, it))
@@ -442,14 +442,14 @@ fold_messages_are_fine(const struct copier *c)
 }
 
 void
-fold_init(struct copier *c)
+anthropic_fold_init(struct copier *c)
 {
 	c->messages = jdoc_get(c->d, jdoc_root(c->d), SPAN("messages"));
 	c->leading = system_run(c, jdoc_first(c->d, c->messages)).n;
 }
 
 bool
-fold_has_leading_text(const struct copier *c)
+anthropic_fold_has_leading_text(const struct copier *c)
 {
 	return run_says(c, leading_run(c));
 }
