@@ -8,8 +8,9 @@
  *	profile_zai_request.c   limits of one endpoint and model
  *	profile_zai_thinking.c  how thinking is asked for
  *	profile_zai_tools.c     tools, choices and names
- *	profile_zai_failure.c   a failure's shapes -> llm_failure
- *	profile_zai_overflow.c  a failure's text -> numbers and times
+ *	profile_zai_failure.c   failures are judged and put into words
+ *	profile_zai_read.c      the shapes in which they come
+ *	profile_zai_overflow.c  the numbers, times and names in their texts
  *
  * z.ai serves two dialects. Its Messages endpoint takes nearly everything the
  * dialect has; its Chat Completions endpoint is a closed subset.
@@ -22,6 +23,8 @@
 #define DIALECT(name, base_key) extern const struct dialect name;
 #include "shared/translate/dialects.def"
 #undef DIALECT
+
+/* --- requests ------------------------------------------------------------- */
 
 /* Everything that adapting one request goes by. */
 struct zai_adapt {
@@ -48,10 +51,38 @@ void zai_add_field(struct llm_req *r, struct jesc key, struct jraw value);
 /* The client has sent it. */
 bool zai_has_field(const struct llm_req *r, struct span key);
 
+/* --- failures ------------------------------------------------------------- */
+
 bool zai_is_failure(const struct jdoc *doc);
 void zai_failure(const struct profile_reply *reply, struct span body,
 	const struct profile_asked *asked, struct arena *a,
 	struct llm_failure *out);
+
+#define ZAI_NO_CODE INT64_C(-1)
+
+/* What was said, before it is judged. */
+struct zai_said {
+	struct arena *arena;
+	int64_t code;     /* the vendor's, or ZAI_NO_CODE */
+	struct span text; /* "" if nothing fit for people */
+	struct span type;
+	struct span param, trace;
+	int64_t retry_after_s; /* -1: not said */
+	bool is_json;
+};
+
+/* Whatever body is; a bounded part of it is looked at. */
+void zai_read(struct zai_said *said, struct span body, struct arena *a);
+/* The name that upstream gave the request; kept if there is none yet and if it
+ * is fit for a header. */
+void zai_take_trace(struct zai_said *said, struct span s);
+/* Up to max bytes of s as UTF-8 without controls and outer blanks, cut between
+ * characters and before the first that is not valid. */
+struct span zai_tidy(struct arena *a, struct span s, size_t max);
+/* A code as a number or as a string of digits; ZAI_NO_CODE for all else. */
+int64_t zai_code(const struct jdoc *d, jref v);
+/* Whole seconds, a fraction rounded up; -1 for dates and nonsense. */
+int64_t zai_seconds(struct span s);
 
 /* True if text, an error's message, says that the context is full. */
 bool zai_is_overflow(struct span text);

@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* profile_zai_failure.c - z.ai's errors, in whatever shape they come. */
-#include "shared/base/utf8.h"
+/* profile_zai_failure.c - z.ai's errors: their class and their words. */
 #include "shared/http/out.h"
 #include "shared/translate/profile_zai.h"
 
-#define BODY_MAX    65536 /* bytes of a body that are looked at */
-#define TEXT_MAX    2048  /* bytes of a message */
-#define PLAIN_MAX   200   /* bytes of what is no JSON */
-#define TRACE_MAX   128
-#define DETAILS_MAX 8 /* entries of a list of mistakes, and of a path */
-#define CODE_DIGITS 9
-#define NO_CODE     INT64_C(-1)
-
-/* What was said, before it is judged. */
-struct said {
-	struct arena *arena;
-	int64_t code;     /* the vendor's, or NO_CODE */
-	struct span text; /* "" if nothing fit for people */
-	struct span type;
-	struct span param, trace;
-	int64_t retry_after_s; /* -1: not said */
-	bool is_json;
-};
+#define PLAIN_MAX    200 /* bytes of what is no JSON */
+#define NAME_MAX_LEN 128
 
 /* --- the vendor's codes --------------------------------------------------- */
 
@@ -135,229 +118,6 @@ kind_of_type(struct span type, enum llm_fail *kind)
 	return false;
 }
 
-/* --- reading -------------------------------------------------------------- */
-
-/* Up to max bytes of valid UTF-8 without controls, cut between characters. */
-static struct span
-tidy(struct arena *a, struct span s, size_t max)
-{
-	char *p;
-	size_t n;
-
-	s = span_trim(s);
-	n = utf8_valid_len(span_head(s, max));
-	p = arena_alloc(a, n + 1);
-	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i];
-	return span_trim(span_of(p, n));
-}
-
-static int64_t
-code_in(struct span digits)
-{
-	uint64_t code;
-
-	if (digits.n == 0 || digits.n > CODE_DIGITS || !span_u64(digits, &code))
-		return NO_CODE;
-	return (int64_t)code;
-}
-
-/* A code as a number or as a string of digits. */
-static int64_t
-code_at(const struct jdoc *d, jref v)
-{
-	int64_t code;
-
-	if (jdoc_int(d, v, &code))
-		return code >= 0 && code <= INT32_MAX ? code : NO_CODE;
-	return code_in(jdoc_str(d, v).s);
-}
-
-static struct span
-text_at(struct said *said, const struct jdoc *d, jref obj, struct span key)
-{
-	return tidy(said->arena,
-		jtext_unescape_dup(
-			said->arena, jdoc_str(d, jdoc_get(d, obj, key))),
-		TEXT_MAX);
-}
-
-/* Only what can be a name of a request: it may end in a header. */
-static void
-take_trace(struct said *said, struct span s)
-{
-	if (said->trace.n > 0 || s.n == 0 || s.n > TRACE_MAX)
-		return;
-	for (size_t i = 0; i < s.n; i++) {
-		const char c = s.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-			    c == '.'))
-			return;
-	}
-	said->trace = arena_dup(said->arena, s);
-}
-
-static bool
-is_index_or_name(const struct jdoc *d, jref v)
-{
-	return jdoc_type(d, v) == J_STR || jdoc_type(d, v) == J_NUM;
-}
-
-/* The path of a mistake: ["body","messages",1,"role"]. */
-static void
-put_path(const struct jdoc *d, jref path, struct buf *out)
-{
-	bool is_first = true;
-	size_t n = 0;
-
-	JDOC_EACH (d, path, it) {
-		if (n++ == DETAILS_MAX || !is_index_or_name(d, it))
-			return;
-		if (!is_first)
-			buf_putc(out, '.');
-		is_first = false;
-		if (jdoc_type(d, it) == J_STR)
-			jtext_unescape(jdoc_str(d, it), out);
-		else
-			buf_put(out, jdoc_raw(d, it).s);
-	}
-}
-
-/* [{"loc":[...],"msg":"..."}, ...] as one text. */
-static void
-take_details(struct said *said, const struct jdoc *d, jref list)
-{
-	const struct span body = SPAN("body.");
-	struct buf b;
-	size_t n = 0;
-
-	buf_init(&b, 2 * BODY_MAX);
-	JDOC_EACH (d, list, it) {
-		const size_t at = buf_len(&b);
-		struct span path;
-
-		if (n++ == DETAILS_MAX)
-			break;
-		if (n > 1)
-			buf_puts(&b, "; ");
-		put_path(d, jdoc_get(d, it, SPAN("loc")), &b);
-		path = span_from(buf_span(&b), at);
-		if (n == 1 && span_starts(path, body))
-			said->param = tidy(said->arena, span_from(path, body.n),
-				TRACE_MAX);
-		if (path.n > 0)
-			buf_puts(&b, ": ");
-		jtext_unescape(jdoc_str(d, jdoc_get(d, it, SPAN("msg"))), &b);
-	}
-	said->text = tidy(said->arena, buf_span(&b), TEXT_MAX);
-	buf_fini(&b);
-}
-
-static void
-take_detail(struct said *said, const struct jdoc *d, jref root)
-{
-	const jref detail = jdoc_get(d, root, SPAN("detail"));
-
-	if (jdoc_type(d, detail) == J_ARR)
-		take_details(said, d, detail);
-	else
-		said->text = text_at(said, d, root, SPAN("detail"));
-}
-
-/* "[code][text][trace]", in which the vendor's Messages endpoint wraps what it
- * has to say. */
-static void
-unwrap(struct said *said)
-{
-	struct span s = said->text;
-	size_t end = span_find_char(s, ']'), last;
-	int64_t code;
-
-	if (s.n == 0 || s.p[0] != '[' || end == s.n)
-		return;
-	code = code_in(span_of(s.p + 1, end - 1));
-	if (code == NO_CODE)
-		return;
-	if (said->code == NO_CODE)
-		said->code = code;
-	s = span_trim(span_from(s, end + 1));
-	if (s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']') {
-		s = span_of(s.p + 1, s.n - 2);
-		for (last = s.n; last >= 2; last--) {
-			if (s.p[last - 1] == '[' && s.p[last - 2] == ']') {
-				take_trace(said, span_from(s, last));
-				s = span_head(s, last - 2);
-				break;
-			}
-		}
-	}
-	said->text = span_trim(s);
-}
-
-static void
-take_code(struct said *said, int64_t code)
-{
-	if (said->code == NO_CODE)
-		said->code = code;
-}
-
-static int64_t
-seconds_in(struct span s)
-{
-	uint64_t n;
-
-	/* A fraction is rounded up; a date is beyond us, without a clock. */
-	s = span_trim(s);
-	if (!span_u64(span_head(s, span_find_char(s, '.')), &n) ||
-		n > INT32_MAX)
-		return -1;
-	return (int64_t)n + (span_find_char(s, '.') < s.n ? 1 : 0);
-}
-
-static void
-read_object(struct said *said, const struct jdoc *d, jref root)
-{
-	const jref error = jdoc_get(d, root, SPAN("error"));
-	const jref retry = jdoc_get(d, root, SPAN("retry-after"));
-
-	take_code(said, code_at(d, jdoc_get(d, error, SPAN("code"))));
-	said->type = text_at(said, d, error, SPAN("type"));
-	take_code(said, code_in(said->type));
-	said->text = text_at(said, d, error, SPAN("message"));
-	if (said->text.n == 0)
-		said->text = text_at(said, d, root, SPAN("message"));
-	if (said->text.n == 0)
-		said->text = text_at(said, d, root, SPAN("msg"));
-	if (said->text.n == 0)
-		take_detail(said, d, root);
-	if (said->text.n == 0)
-		said->text = text_at(said, d, root, SPAN("error"));
-	unwrap(said);
-	take_code(said, code_at(d, jdoc_get(d, root, SPAN("code"))));
-	take_trace(said, text_at(said, d, root, SPAN("request_id")));
-	take_trace(said, text_at(said, d, error, SPAN("request_id")));
-	said->retry_after_s = jdoc_type(d, retry) == J_NUM ?
-		seconds_in(jdoc_raw(d, retry).s) :
-		seconds_in(jdoc_str(d, retry).s);
-}
-
-static void
-read_body(struct said *said, struct span body)
-{
-	struct jdoc d;
-
-	body = span_trim(span_head(body, BODY_MAX));
-	jdoc_init(&d);
-	if (body.n > 0 && jdoc_parse(&d, body, NULL) == GP_OK) {
-		said->is_json = true;
-		if (jdoc_type(&d, jdoc_root(&d)) == J_OBJ)
-			read_object(said, &d, jdoc_root(&d));
-	}
-	jdoc_fini(&d);
-}
-
 /* --- judging -------------------------------------------------------------- */
 
 static bool
@@ -368,7 +128,7 @@ is_good_status(unsigned status)
 
 /* The gateway's own failures come as a 200, with another status inside. */
 static enum llm_fail
-kind_of_disguised(const struct said *said)
+kind_of_disguised(const struct zai_said *said)
 {
 	enum llm_fail kind;
 
@@ -381,7 +141,7 @@ kind_of_disguised(const struct said *said)
 }
 
 static enum llm_fail
-judge(const struct said *said, unsigned status, unsigned *keep_status)
+judge(const struct zai_said *said, unsigned status, unsigned *keep_status)
 {
 	enum llm_fail kind;
 
@@ -401,7 +161,7 @@ judge(const struct said *said, unsigned status, unsigned *keep_status)
 
 /* Texts tell more than codes: a "bad parameter" may be a full context. */
 static bool
-is_overflow(const struct said *said, enum llm_fail kind, unsigned status)
+is_overflow(const struct zai_said *said, enum llm_fail kind, unsigned status)
 {
 	if (kind == LLM_FAIL_CONTEXT)
 		return true;
@@ -414,7 +174,7 @@ is_overflow(const struct said *said, enum llm_fail kind, unsigned status)
 }
 
 static void
-count_overflow(const struct said *said, const struct profile_asked *asked,
+count_overflow(const struct zai_said *said, const struct profile_asked *asked,
 	struct llm_failure *f)
 {
 	int64_t n, m;
@@ -437,10 +197,12 @@ count_overflow(const struct said *said, const struct profile_asked *asked,
 static struct span
 text_of_nothing(struct arena *a, unsigned status, struct span body)
 {
-	const struct span plain = tidy(a, body, PLAIN_MAX);
+	const struct span plain = zai_tidy(a, body, PLAIN_MAX);
 
 	if (is_good_status(status))
-		return SPAN("the upstream failed and did not say why");
+		return plain.n == 0 ?
+			SPAN("the upstream failed and did not say why") :
+			SPAN("the upstream's answer cannot be read");
 	/* Pages for browsers tell people nothing here. */
 	if (plain.n > 0 && plain.p[0] != '<' && plain.p[0] != '{')
 		return arena_printf(a,
@@ -451,11 +213,11 @@ text_of_nothing(struct arena *a, unsigned status, struct span body)
 }
 
 static struct span
-message_of(const struct said *said, enum llm_fail kind, unsigned status,
+message_of(const struct zai_said *said, enum llm_fail kind, unsigned status,
 	struct span body, struct span model)
 {
 	struct arena *const a = said->arena;
-	const struct span name = tidy(a, model, TRACE_MAX);
+	const struct span name = zai_tidy(a, model, NAME_MAX_LEN);
 	struct span text = said->text;
 
 	if (text.n == 0)
@@ -465,14 +227,14 @@ message_of(const struct said *said, enum llm_fail kind, unsigned status,
 	if (kind == LLM_FAIL_MODEL_NOT_FOUND && name.n > 0)
 		text = arena_printf(a, "model: %.*s (%.*s)", SPAN_ARG(name),
 			SPAN_ARG(text));
-	if (said->code != NO_CODE)
+	if (said->code != ZAI_NO_CODE)
 		text = arena_printf(a, "%.*s (z.ai code %d)", SPAN_ARG(text),
 			(int)said->code);
 	return text;
 }
 
 static struct span
-param_of(const struct said *said, enum llm_fail kind)
+param_of(const struct zai_said *said, enum llm_fail kind)
 {
 	if (kind == LLM_FAIL_MODEL_NOT_FOUND)
 		return SPAN("model");
@@ -487,20 +249,12 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	struct llm_failure *out)
 {
 	const unsigned status = reply->is_in_stream ? 200 : reply->status;
-	struct said said = {
-		.arena = a,
-		.code = NO_CODE,
-		.text = SPAN_EMPTY,
-		.type = SPAN_EMPTY,
-		.param = SPAN_EMPTY,
-		.trace = SPAN_EMPTY,
-		.retry_after_s = -1,
-	};
+	struct zai_said said;
 	unsigned keep_status;
 	enum llm_fail kind;
 
-	read_body(&said, body);
-	take_trace(&said, reply->trace);
+	zai_read(&said, body, a);
+	zai_take_trace(&said, reply->trace);
 	kind = judge(&said, status, &keep_status);
 	if (is_overflow(&said, kind, status))
 		kind = LLM_FAIL_CONTEXT;
@@ -511,10 +265,11 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	out->trace = said.trace;
 	out->reset = zai_reset_time(said.text, a);
 	/* Clients would sleep until a quota renews. */
-	if (llm_fail_is_retryable(kind))
-		out->retry_after_s = reply->retry_after.n > 0 ?
-			seconds_in(reply->retry_after) :
-			said.retry_after_s;
+	if (llm_fail_is_retryable(kind)) {
+		out->retry_after_s = zai_seconds(reply->retry_after);
+		if (out->retry_after_s < 0)
+			out->retry_after_s = said.retry_after_s;
+	}
 	if (kind == LLM_FAIL_CONTEXT)
 		count_overflow(&said, asked, out);
 }
@@ -535,7 +290,8 @@ zai_is_failure(const struct jdoc *doc)
 	if (error != JREF_NONE)
 		return true;
 	/* The flat forms. */
-	return code_at(doc, jdoc_get(doc, root, SPAN("code"))) != NO_CODE &&
+	return zai_code(doc, jdoc_get(doc, root, SPAN("code"))) !=
+		ZAI_NO_CODE &&
 		(jdoc_type(doc, jdoc_get(doc, root, SPAN("message"))) ==
 				J_STR ||
 			jdoc_type(doc, jdoc_get(doc, root, SPAN("msg"))) ==
