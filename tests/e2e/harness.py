@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """harness.py - the program and the stand-in upstream as objects of a test.
 
-Environment: GLMPROXY_BIN, STANDIN_BIN (else below build/release). A test never
+Environment: GLMPROXY_BIN, STANDIN_BIN (else below build/$BUILD). A test never
 sleeps: it waits for a line, a figure or a byte, with a deadline. Lines of
 level warn and err that a test does not expect fail it.
 """
@@ -20,10 +20,11 @@ from tests.e2e import wire
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD", "release")
 GLMPROXY = os.environ.get(
-    "GLMPROXY_BIN", os.path.join(ROOT, "build/release/glmproxy"))
+    "GLMPROXY_BIN", os.path.join(ROOT, "build", BUILD, "glmproxy"))
 STANDIN = os.environ.get(
-    "STANDIN_BIN", os.path.join(ROOT, "build/release/standin"))
+    "STANDIN_BIN", os.path.join(ROOT, "build", BUILD, "standin"))
 CERTS_SH = os.path.join(ROOT, "tests/upstream/certs.sh")
 DEADLINE_S = 15.0
 KEY = "client-key.1"
