@@ -34,11 +34,12 @@ stop_reason(enum finish finish)
 static void
 put_usage(const struct plan *p, struct buf *out)
 {
+	long long cached = p->cached_tokens, fresh = p->input_tokens - cached;
+
 	buf_printf(out,
 		"\"usage\":{\"input_tokens\":%lld,\"output_tokens\":%lld,"
 		"\"cache_read_input_tokens\":%lld}",
-		(long long)(p->input_tokens - p->cached_tokens),
-		(long long)p->output_tokens, (long long)p->cached_tokens);
+		fresh, (long long)p->output_tokens, cached);
 }
 
 static void

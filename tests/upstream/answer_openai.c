@@ -33,13 +33,13 @@ answer_openai_finish(enum finish finish)
 void
 answer_openai_usage(const struct plan *p, struct buf *out)
 {
+	long long input = p->input_tokens, output = p->output_tokens;
+
 	buf_printf(out,
 		"\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
 		"\"total_tokens\":%lld,\"prompt_tokens_details\":"
 		"{\"cached_tokens\":%lld}}",
-		(long long)p->input_tokens, (long long)p->output_tokens,
-		(long long)(p->input_tokens + p->output_tokens),
-		(long long)p->cached_tokens);
+		input, output, input + output, (long long)p->cached_tokens);
 }
 
 static bool

@@ -48,14 +48,13 @@ delta_end(struct chunks *c)
 static void
 put_blanks(struct chunks *c)
 {
-	static const char *const tails[] = { "]}\n\n",
-		"{\"index\":0,\"delta\":{\"role\":\"assistant\","
-		"\"content\":null}}]}\n\n",
-		"{\"index\":0}]}\n\n" };
+	static const char *const choices[] = { "",
+		"{\"index\":0,\"delta\":{\"content\":null}}", "{\"index\":0}" };
 
-	for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
 		buf_put(c->out, c->head);
-		buf_puts(c->out, tails[i]);
+		buf_puts(c->out, choices[i]);
+		buf_puts(c->out, "]}\n\n");
 		frame_end(c->p, c->f, FRAME_EVENT);
 	}
 }

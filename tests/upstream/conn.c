@@ -10,7 +10,6 @@
  */
 #include "tests/upstream/conn.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +20,7 @@
 #include "shared/sys/sock.h"
 #include "tests/upstream/check.h"
 #include "tests/upstream/control.h"
+#include "tests/upstream/io.h"
 #include "tests/upstream/record.h"
 #include "tests/upstream/standin.h"
 
@@ -55,45 +55,6 @@ struct conn {
 	bool is_counted;     /* the answer being sent is no control page */
 	struct entry *entry; /* of the last request */
 };
-
-/* --- bytes ------------------------------------------------------------------
- */
-
-static enum tls_step
-step_of(ssize_t n)
-{
-	if (n > 0)
-		return TLS_OK;
-	if (n == 0)
-		return TLS_EOF;
-	return errno == EAGAIN || errno == EINTR ? TLS_WANT_READ : TLS_FAIL;
-}
-
-static enum tls_step
-read_some(struct conn *c, char *to, size_t n, size_t *got)
-{
-	ssize_t rc;
-
-	if (c->tls != NULL)
-		return tls_read(c->tls, to, n, got);
-	rc = recv(c->io.fd, to, n, 0);
-	*got = rc > 0 ? (size_t)rc : 0;
-	return step_of(rc);
-}
-
-static enum tls_step
-write_some(struct conn *c, struct span s, size_t *put)
-{
-	ssize_t rc;
-
-	if (c->tls != NULL)
-		return tls_write(c->tls, s, put);
-	rc = send(c->io.fd, s.p, s.n, MSG_NOSIGNAL);
-	*put = rc > 0 ? (size_t)rc : 0;
-	if (rc < 0 && step_of(rc) == TLS_WANT_READ)
-		return TLS_WANT_WRITE;
-	return step_of(rc);
-}
 
 /* --- ends -------------------------------------------------------------------
  */
@@ -230,7 +191,7 @@ play_on(struct conn *c)
 			play_over(c);
 			return;
 		}
-		step = write_some(c,
+		step = io_write(c->io.fd, c->tls,
 			span_of(c->play.bytes.p + c->sent,
 				MIN(limit - c->sent, c->play.write_max)),
 			&put);
@@ -351,8 +312,8 @@ head_done(struct conn *c)
 		return;
 	}
 	if (h->expects_continue &&
-		write_some(c, SPAN("HTTP/1.1 100 Continue\r\n\r\n"), &put) !=
-			TLS_OK)
+		io_write(c->io.fd, c->tls,
+			SPAN("HTTP/1.1 100 Continue\r\n\r\n"), &put) != TLS_OK)
 		peer_gone(c);
 }
 
@@ -394,18 +355,17 @@ parse(struct conn *c)
 static void
 read_all(struct conn *c)
 {
+	static char room[READ_BYTES]; /* not one a connection: there are many */
+
 	while (c->state != DEAD) {
 		enum tls_step step;
 		size_t got;
-		char *room;
 
 		if (c->state == PLAYING && buf_len(&c->in) > AHEAD_MAX) {
 			peer_gone(c); /* nobody pipelines so much */
 			return;
 		}
-		room = buf_reserve(&c->in, READ_BYTES);
-		GP_ASSERT(room != NULL);
-		step = read_some(c, room, READ_BYTES, &got);
+		step = io_read(c->io.fd, c->tls, room, READ_BYTES, &got);
 		if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
 			return;
 		if (step != TLS_OK) {
@@ -415,7 +375,7 @@ read_all(struct conn *c)
 		standin.stats.bytes_in += (int64_t)got;
 		if (c->state == LINGERING || c->state == HANGING)
 			continue;
-		buf_commit(&c->in, got);
+		buf_put(&c->in, span_of(room, got));
 		if (c->state == READING) {
 			ev_timer_stop(&c->timer);
 			parse(c);

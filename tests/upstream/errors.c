@@ -98,6 +98,12 @@ put_error(struct buf *out, const struct failure *f, struct span trace)
 	buf_printf(out, "\"},\"request_id\":\"%.*s\"}", SPAN_ARG(trace));
 }
 
+static bool
+is_separator(char c)
+{
+	return c == '.' || c == '[' || c == ']';
+}
+
 static void
 put_detail(struct buf *out, const struct failure *f)
 {
@@ -111,7 +117,7 @@ put_detail(struct buf *out, const struct failure *f)
 	while (where.n > 0) {
 		size_t i = 0;
 
-		while (i < where.n && memchr(".[]", where.p[i], 3) == NULL)
+		while (i < where.n && !is_separator(where.p[i]))
 			i++;
 		if (i > 0) {
 			uint64_t n;

@@ -34,7 +34,15 @@ _Noreturn static void
 die(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "standin: %s: %s\n", what, why);
-	exit(2);
+	exit(2); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+_Noreturn static void
+die_errno(const char *what)
+{
+	char why[128];
+
+	die(what, strerror_r(errno, why, sizeof(why)));
 }
 
 /* --- command line ------------------------------------------------------------
@@ -193,7 +201,7 @@ open_listener(size_t i)
 		die(where, err.text);
 	l->tls = standin.options.listen[i].is_plain ? NULL : tls;
 	if (!sock_local_addr(l->fd, &addr))
-		die(where, strerror(errno));
+		die_errno(where);
 	sock_addr_text(&addr, text);
 	(void)printf("standin listening on %s (%s)\n", text,
 		l->tls == NULL ? "plain" : "tls");
@@ -232,17 +240,17 @@ serve_in_many(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	for (uint64_t i = 0; i < standin.options.processes; i++) {
 		pids[i] = fork();
 		if (pids[i] < 0)
-			die("fork", strerror(errno));
+			die_errno("fork");
 		if (pids[i] == 0) {
 			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 			if (tls != NULL)
 				tls_server_forked(tls);
 			serve();
-			exit(0);
+			exit(0); /* NOLINT(concurrency-mt-unsafe) */
 		}
 	}
 	(void)sigwait(&set, &got);

@@ -7,10 +7,10 @@
 
 #include "shared/sys/clock.h"
 
-#define BEIJING_S (8 * 3600)
+#define BEIJING_S 28800
 
 const struct scenario_row scenario_rows[] = {
-#define SCENARIO(name, flags, make, arg) { #name, flags, make, arg },
+#define SCENARIO(name, flags, make, arg) { #name, make, arg, flags },
 #include "tests/upstream/scenario.def"
 #undef SCENARIO
 };

@@ -41,6 +41,7 @@ static void
 call_add(struct plan *p, size_t i)
 {
 	static uint64_t counter;
+	unsigned long long mixed = ++counter * 0xbf58476d1ce4e5b9u;
 	struct call *call = VEC_PUSH(p->arena, &p->calls);
 	struct span name = SPAN_EMPTY;
 	json_t *schema = p->sc->name.n > 0 ? tool_named(p, p->sc->name, &name) :
@@ -49,8 +50,7 @@ call_add(struct plan *p, size_t i)
 	if (name.n == 0)
 		name = SPAN("missing_tool");
 	call->name = text_escaped(p->arena, name);
-	(void)snprintf(call->id, sizeof(call->id), "call_%016llx",
-		(unsigned long long)(++counter * 0xbf58476d1ce4e5b9u));
+	(void)snprintf(call->id, sizeof(call->id), "call_%016llx", mixed);
 	call->args = p->sc->args.n > 0 ? p->sc->args :
 					 toolargs_make(p->arena, schema);
 	if (p->quirk == QUIRK_NO_ARGS)

@@ -15,7 +15,10 @@
 #define BODIES_MAX (64u << 20) /* bytes of all bodies together */
 
 static struct {
-	struct entry **v;     /* a ring of options.keep */
+	struct slot {
+		struct entry *e;
+	} * v; /* a ring of options.keep */
+
 	uint64_t first, n;    /* counts of entries ever: first...n-1 are held */
 	uint64_t bodies_from; /* those before have no body any more */
 	size_t body_bytes;
@@ -35,7 +38,7 @@ entry_unref(struct entry *e)
 static struct entry *
 at(uint64_t i)
 {
-	return ring.v[i % standin.options.keep];
+	return ring.v[i % standin.options.keep].e;
 }
 
 static void
@@ -72,7 +75,7 @@ ring_put(struct entry *e)
 	}
 	if (ring.n - ring.first == keep)
 		ring_drop_first();
-	ring.v[ring.n++ % keep] = e;
+	ring.v[ring.n++ % keep].e = e;
 	e->refs++;
 	ring.body_bytes += e->body.len;
 	while (ring.body_bytes > BODIES_MAX && ring.bodies_from < ring.n)

@@ -71,12 +71,18 @@ option_set(struct scenario *s, struct arena *a, struct span word,
 }
 
 static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';';
+}
+
+static bool
 next_word(struct span *rest, struct span *word)
 {
 	size_t i = 0;
 
 	*rest = span_trim(*rest);
-	while (i < rest->n && memchr(" \t\r\n;", rest->p[i], 5) == NULL)
+	while (i < rest->n && !is_blank(rest->p[i]))
 		i++;
 	*word = span_head(*rest, i);
 	*rest = span_from(*rest, i + 1);

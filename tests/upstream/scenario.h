@@ -15,9 +15,9 @@ enum {
 
 struct scenario_row {
 	const char *name;
-	unsigned flags;
 	void (*make)(struct plan *p, int arg);
 	int arg;
+	unsigned flags;
 };
 
 struct scenario {

@@ -26,6 +26,7 @@ is_number_char(char c)
 static size_t
 number_fix(struct span s, char *out, size_t i)
 {
+	static const char half[] = { '0', '.', '5' };
 	size_t end = i;
 	bool has_exponent = false;
 
@@ -35,7 +36,7 @@ number_fix(struct span s, char *out, size_t i)
 	}
 	if (end - i >= 3 && (has_exponent || end - i > 17)) {
 		memset(out + i, ' ', end - i);
-		memcpy(out + i, "0.5", 3);
+		memcpy(out + i, half, sizeof(half));
 	}
 	return end;
 }
@@ -64,6 +65,8 @@ is_escape_u(struct span s, size_t i)
 static void
 surrogates_fix(struct span s, char *out, size_t from, size_t end)
 {
+	static const char replacement[] = { 'f', 'f', 'f', 'd' };
+
 	for (size_t i = from; i < end; i++) {
 		unsigned v;
 
@@ -79,7 +82,7 @@ surrogates_fix(struct span s, char *out, size_t from, size_t end)
 			i += 11;
 			continue;
 		}
-		memcpy(out + i + 2, "fffd", 4);
+		memcpy(out + i + 2, replacement, sizeof(replacement));
 		i += 5;
 	}
 }
@@ -181,14 +184,18 @@ tree_parse(struct arena *a, struct span text, struct gp_error *err)
 	return root;
 }
 
+struct todo {
+	json_t *v;
+};
+
 void
 tree_strings(struct arena *a, json_t *v, tree_fn *fn, void *arg)
 {
-	VEC_OF(json_t *) todo = { 0 };
+	VEC_OF(struct todo) todo = { 0 };
 
-	*VEC_PUSH(a, &todo) = v;
+	VEC_PUSH(a, &todo)->v = v;
 	while (todo.n > 0) {
-		json_t *at = todo.v[--todo.n];
+		json_t *at = todo.v[--todo.n].v;
 		void *it;
 
 		if (json_is_string(at))
@@ -196,10 +203,10 @@ tree_strings(struct arena *a, json_t *v, tree_fn *fn, void *arg)
 				span_of(json_string_value(at),
 					json_string_length(at)));
 		for (size_t i = 0; i < json_array_size(at); i++)
-			*VEC_PUSH(a, &todo) = json_array_get(at, i);
+			VEC_PUSH(a, &todo)->v = json_array_get(at, i);
 		it = json_object_iter(at);
 		while (it != NULL) {
-			*VEC_PUSH(a, &todo) = json_object_iter_value(it);
+			VEC_PUSH(a, &todo)->v = json_object_iter_value(it);
 			it = json_object_iter_next(at, it);
 		}
 	}
