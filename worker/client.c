@@ -288,7 +288,7 @@ client_process(struct client *c, struct span bytes)
 {
 	struct gp_error err;
 	enum http_step step;
-	bool goes_on = true, is_whole;
+	bool goes_on = true, is_whole = false;
 
 	if (c->state == CLIENT_IDLE && bytes.n > 0)
 		client_set_state(c, CLIENT_HEAD);

@@ -163,7 +163,8 @@ admit_length(struct client *c)
 			"the proxy's buffers are full; try again shortly");
 	}
 	worker_release(w, (size_t)h->length);
-	/* All at once rather than by doubling; a lie costs no more than this. */
+	/* All at once rather than by doubling; a lie costs no more than this.
+	 */
 	if (c->inflate == NULL)
 		buf_room(&c->body, MIN((size_t)h->length, BODY_AHEAD));
 	return true;
