@@ -83,8 +83,10 @@ conn_close(struct conn **cp)
 		return;
 	c = full(*cp);
 	*cp = NULL;
-	if (c->state == CONN_IDLE)
+	if (c->state == CONN_IDLE) {
+		c->pub.upstream->nidle--;
 		all(c)->nidle--;
+	}
 	list_remove(&c->pub.link);
 	ev_timer_stop(&c->timer);
 	conn_drop_socket(c);
@@ -502,32 +504,42 @@ conn_open(struct upstream *u, int64_t limit_ms, const struct conn_handler *h,
 	return &c->pub;
 }
 
+/* Of the upstream that holds the most idle ones, so that a pool that one has
+ * filled leaves room for the others. */
+static void
+conn_close_oldest(struct upstreams *all)
+{
+	struct upstream *most = &all->list[0];
+	struct conn *oldest;
+
+	for (size_t i = 1; i < all->n; i++)
+		if (all->list[i].nidle > most->nidle)
+			most = &all->list[i];
+	GP_ASSERT(!list_is_empty(&most->idle));
+	oldest = CONTAINER_OF(most->idle.prev, struct conn, link);
+	conn_close(&oldest);
+}
+
 void
 conn_park(struct conn **cp)
 {
 	struct conn_full *c = full(*cp);
 	struct upstream *u = c->pub.upstream;
-	struct conn *oldest;
 	size_t limit = (size_t)u->all->conf->upstream_keepalive;
 
 	if (limit == 0) {
 		conn_close(cp);
 		return;
 	}
-	if (u->all->nidle >= limit && !list_is_empty(&u->idle)) {
-		oldest = CONTAINER_OF(u->idle.prev, struct conn, link);
-		conn_close(&oldest);
-	}
-	if (u->all->nidle >= limit) {
-		conn_close(cp);
-		return;
-	}
+	while (u->all->nidle >= limit)
+		conn_close_oldest(u->all);
 	*cp = NULL;
 	c->state = CONN_IDLE;
 	c->is_paused = false;
 	c->wants_write = false;
 	conn_watch(c);
 	list_push_front(&u->idle, &c->pub.link);
+	u->nidle++;
 	u->all->nidle++;
 	ev_timer_start(&c->timer, u->all->conf->upstream_keepalive_idle_ms);
 }
@@ -541,6 +553,7 @@ conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
 		return NULL;
 	c = full(CONTAINER_OF(u->idle.next, struct conn, link));
 	list_remove(&c->pub.link);
+	u->nidle--;
 	u->all->nidle--;
 	ev_timer_stop(&c->timer);
 	c->state = CONN_UP;

@@ -38,6 +38,7 @@ struct upstream {
 	const struct upstream_conf *conf;
 	struct tls_session *session;
 	struct list idle; /* of struct conn, the latest first */
+	size_t nidle;
 };
 
 struct upstreams {
@@ -69,8 +70,8 @@ struct conn *conn_open(struct upstream *u, int64_t limit_ms,
 /* Close now; no more callbacks. Clears *c. */
 void conn_close(struct conn **c);
 
-/* Put an idle connection into the pool (closing the oldest over the limit), or
- * take the latest out. NULL when there is none. */
+/* Put an idle connection into the pool (over the limit the upstream with the
+ * most loses its oldest), or take the latest out. NULL when there is none. */
 void conn_park(struct conn **c);
 struct conn *conn_unpark(
 	struct upstream *u, const struct conn_handler *h, void *ctx);
