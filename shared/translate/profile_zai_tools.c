@@ -155,12 +155,13 @@ join(struct arena *a, const struct jesc *pieces, size_t n)
 	return (struct jesc){ span_of(p, len) };
 }
 
+/* The texts of an assistant's turn stand behind each other without a break. */
 static struct jesc
-call_as_text(struct arena *a, const struct llm_part *call)
+call_as_text(struct arena *a, const struct llm_part *call, bool is_first)
 {
-	const struct jesc pieces[] = { JESC("[tool call "), call->id,
-		JESC(": "), call->name, JESC("]\\n"),
-		llm_args_text(a, &call->args) };
+	const struct jesc pieces[] = { is_first ? JESC_EMPTY : JESC("\\n"),
+		JESC("[tool call "), call->id, JESC(": "), call->name,
+		JESC("]\\n"), llm_args_text(a, &call->args) };
 
 	return join(a, pieces, ARRAY_LEN(pieces));
 }
@@ -208,7 +209,8 @@ tools_as_text(struct llm_req *r, struct llm_parts *parts)
 		const struct llm_part *const p = &old.v[i];
 
 		if (p->kind == LLM_PART_CALL)
-			llm_add_text(r, parts, call_as_text(r->arena, p));
+			llm_add_text(r, parts,
+				call_as_text(r->arena, p, parts->n == 0));
 		else if (p->kind == LLM_PART_RESULT)
 			add_result_as_text(r, parts, p);
 		else
