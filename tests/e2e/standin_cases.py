@@ -434,6 +434,7 @@ CASES_O = [
         1214,
         "tool_calls[1].id: twice",
     ),
+    ("calls of 4.5v", o(*loop("c1", tool("c1")), model="glm-4.5v"), 1210, "not with this model"),
     ("tool unknown", o(user("x"), tool("c")), 1214, "answers no call"),
     ("tool other", o(*loop("c1", tool("c2"))), 1214, "answers no call"),
     ("tool twice", o(*loop("c1", tool("c1"), tool("c1"))), 1214, "answers no call"),

@@ -109,6 +109,9 @@ check_assistant(struct walk *w, json_t *m)
 	if (span_eq(w->before, SPAN("assistant")))
 		return refuse(w->r, 1214,
 			"%s.role: two assistant messages in a row", w->where);
+	if (calls != NULL && w->r->model->tools == MODEL_NO)
+		return refuse(w->r, 1210, "%s.tool_calls: not with this model",
+			w->where);
 	return calls == NULL || check_calls(w, calls);
 }
 

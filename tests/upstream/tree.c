@@ -8,10 +8,20 @@
 static size_t
 string_end(struct span s, size_t i)
 {
-	for (i++; i < s.n && s.p[i] != '"'; i++)
-		if (s.p[i] == '\\')
-			i++;
-	return MIN(i + 1, s.n);
+	while (i + 1 < s.n) {
+		const char *quote = memchr(s.p + i + 1, '"', s.n - i - 1);
+		size_t slashes = 0;
+
+		if (quote == NULL)
+			break;
+		i = (size_t)(quote - s.p);
+		/* The opening quote ends this at the latest. */
+		while (s.p[i - 1 - slashes] == '\\')
+			slashes++;
+		if (slashes % 2 == 0)
+			return i + 1;
+	}
+	return s.n;
 }
 
 static bool
