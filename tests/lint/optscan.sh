@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 # optscan.sh - every configuration key is documented where people look: in
 # glmproxy.conf, with its default and the notes that its flags ask for, and in
-# the tables of README.md. Run from the top of the tree.
+# the tables of README.md, and with its default in the manual page. Run from the
+# top of the tree.
 set -eu
 
 def=shared/sys/conf.def
 sample=glmproxy.conf
 readme=README.md
+manual=packaging/man/glmproxy.conf.5
 failed=0
 
 complain()
@@ -74,6 +76,13 @@ check_readme()
         complain "$readme: no table row for \`$1\`"
 }
 
+check_manual()
+{
+    item=".It Cm $1 =${2:+ Ar $2}"
+    grep -q -x -F "$item" "$manual" ||
+        complain "$manual: no line \"$item\""
+}
+
 list=$(rows)
 count=$(printf '%s\n' "$list" | grep -c '|')
 want=$(grep -c '^CONF(' "$def")
@@ -83,6 +92,7 @@ want=$(grep -c '^CONF(' "$def")
 while IFS='|' read -r key default flags; do
     check_row "$key" "$default" "$flags"
     check_readme "$key"
+    check_manual "$key" "$default"
 done <<ROWS
 $list
 ROWS
@@ -91,6 +101,8 @@ for key in context max_output vision stall_s; do
     grep -q "^#model.NAME.$key =" "$sample" ||
         complain "$sample: no line \"#model.NAME.$key = ...\""
     check_readme "model.NAME.$key"
+    grep -q -F ".It Cm model.NAME.$key =" "$manual" ||
+        complain "$manual: no line for model.NAME.$key"
 done
 
 # The other way round: no key that the program does not know.
