@@ -124,5 +124,5 @@ admin_main(const struct link *link)
 			a.leaves = true;
 	}
 	end(&a);
-	exit(0);
+	exit(0); /* NOLINT(concurrency-mt-unsafe) */
 }

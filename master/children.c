@@ -76,6 +76,7 @@ children_add(struct children *c, const struct generation *gen,
 	for (unsigned i = 0; i < count; i++) {
 		struct child *const ch = add_place(c);
 
+		GP_ASSERT(ch != NULL);
 		ch->row = row;
 		ch->gen = gen;
 		ch->number = i;

@@ -167,7 +167,7 @@ has_ended(const struct service *s)
 static bool
 wait_ended(const struct service *s, int64_t limit_ms)
 {
-	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
+	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	const int64_t until_ms = clock_mono_ms() + limit_ms;
 	const bool shows = isatty(STDERR_FILENO) != 0;
 	int64_t show_ms = clock_mono_ms() + PROGRESS_MS;

@@ -14,14 +14,14 @@
 
 /* EXIT_CODE(constant, value, meaning): also shown by `help`. */
 #define EXIT_CODES(EXIT_CODE)                                                  \
- EXIT_CODE(EXIT_DONE, 0, "done; for status: running")                          \
- EXIT_CODE(EXIT_FAILED, 1, "the system refused something")                     \
- EXIT_CODE(EXIT_BARRED, 2, "no worker can run; do not try again")              \
- EXIT_CODE(EXIT_NOT_RUNNING, 3, "there is no running service")                 \
- EXIT_CODE(EXIT_RUNNING, 4, "another instance is running")                     \
- EXIT_CODE(EXIT_LATE, 5, "the service did not do it in time")                  \
- EXIT_CODE(EXIT_USAGE, 64, "unknown command, option or argument")              \
- EXIT_CODE(EXIT_CONFIG, 78, "the configuration is wrong")
+	EXIT_CODE(EXIT_DONE, 0, "done; for status: running")                   \
+	EXIT_CODE(EXIT_FAILED, 1, "the system refused something")              \
+	EXIT_CODE(EXIT_BARRED, 2, "no worker can run; do not try again")       \
+	EXIT_CODE(EXIT_NOT_RUNNING, 3, "there is no running service")          \
+	EXIT_CODE(EXIT_RUNNING, 4, "another instance is running")              \
+	EXIT_CODE(EXIT_LATE, 5, "the service did not do it in time")           \
+	EXIT_CODE(EXIT_USAGE, 64, "unknown command, option or argument")       \
+	EXIT_CODE(EXIT_CONFIG, 78, "the configuration is wrong")
 
 enum exit_code {
 #define EXIT_CODE(constant, value, meaning) constant = (value),

@@ -98,7 +98,7 @@ cmd_help(struct cli *cli)
 			commands[i].args, commands[i].summary);
 	(void)puts("\nexit codes:");
 #define EXIT_CODE(constant, value, meaning)                                    \
- (void)printf("  %2d  %s\n", value, meaning);
+	(void)printf("  %2d  %s\n", value, meaning);
 	EXIT_CODES(EXIT_CODE)
 #undef EXIT_CODE
 	return EXIT_DONE;
