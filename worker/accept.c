@@ -93,41 +93,63 @@ must_wait(struct acceptor *a)
 	return false;
 }
 
+/* False when there was nothing to take. */
+static bool
+take_one(struct acceptor *a, int listener)
+{
+	struct sock_addr peer;
+	int fd = sock_accept(listener, &peer);
+
+	if (fd >= 0) {
+		client_open(a->worker, fd);
+		return true;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		errno == ENOMEM) {
+		log_warn("accepting pauses");
+		disarm(a, SHORT_OF_FDS_MS);
+	}
+	return false;
+}
+
+/* Nobody else was woken for the first one: it is ours, whatever our share. */
 static void
 on_listener(struct ev_io *io, unsigned what)
 {
 	struct acceptor *a = CONTAINER_OF(io, struct listener, io)->acceptor;
-	struct sock_addr peer;
+	int i = 0;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_EVENT && !must_wait(a); i++) {
-		int fd = sock_accept(io->fd, &peer);
+	while (i++ < ACCEPTS_PER_EVENT && take_one(a, io->fd))
+		if (must_wait(a))
+			return;
+}
 
-		if (fd >= 0) {
-			client_open(a->worker, fd);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			errno == ENOMEM) {
-			log_warn("accepting pauses");
-			disarm(a, SHORT_OF_FDS_MS);
-		}
-		return;
-	}
+/* What is still there now was left by the others too: without this it would
+ * wait until the next one comes and wakes somebody. */
+static void
+take_leftovers(struct acceptor *a)
+{
+	for (size_t i = 0; i < a->n && !a->is_armed; i++)
+		(void)take_one(a, a->worker->link->listeners[i]);
 }
 
 static void
 on_again(struct ev_timer *t)
 {
 	struct acceptor *a = CONTAINER_OF(t, struct acceptor, again);
+	struct worker *w = a->worker;
+	bool is_full = w->nclients >= (size_t)w->conf->max_connections;
 
 	if (a->is_armed)
 		return;
-	if (a->worker->nclients < (size_t)a->worker->conf->max_connections &&
-		!has_more_than_its_share(a->worker))
+	if (!is_full && !has_more_than_its_share(w)) {
 		arm(a);
-	else
-		ev_timer_start(&a->again, LOOK_AGAIN_MS);
+		return;
+	}
+	ev_timer_start(&a->again, LOOK_AGAIN_MS);
+	if (!is_full)
+		take_leftovers(a);
 }
 
 struct acceptor *
