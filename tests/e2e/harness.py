@@ -306,6 +306,23 @@ class Proxy:
                 continue
         return found
 
+    def owners(self, conns):
+        """Which worker serves each of these connections: a list of pids, None
+        for one that no worker has accepted yet."""
+        pid_of = {}
+        for pid in self.children("worker"):
+            for link in _links("/proc/%d/fd" % pid):
+                if link.startswith("socket:["):
+                    pid_of[link[8:-1]] = pid
+        port_of = {}
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            for line in f.readlines()[1:]:
+                words = line.split()
+                remote = int(words[2].rpartition(":")[2], 16)
+                if words[9] in pid_of:
+                    port_of[remote] = pid_of[words[9]]
+        return [port_of.get(c.sock.getsockname()[1]) for c in conns]
+
     @property
     def pid(self):
         return self.process.pid
@@ -369,6 +386,14 @@ class Proxy:
         """body: bytes, or what json.dumps takes."""
         return wire.fetch(self.address, "POST", path,
                           post_fields(fields, key), as_bytes(body), timeout)
+
+
+def _links(folder):
+    for name in os.listdir(folder):
+        try:
+            yield os.readlink(os.path.join(folder, name))
+        except OSError:
+            continue
 
 
 def as_bytes(body):
