@@ -106,6 +106,7 @@ structure: all
 	tests/lint/dialect_names.sh
 	tests/lint/headers.sh
 	tests/lint/optscan.sh
+	python3 tests/lint/openapi.py
 	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a translate.a)
 
 tidy: all
