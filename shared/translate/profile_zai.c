@@ -2,7 +2,7 @@
 /* profile_zai.c - z.ai: its models and the profile's object. */
 #include "shared/translate/profile_zai.h"
 
-#define K 1024
+#define K INT64_C(1024)
 
 /* What each kind of model can do. */
 #define TEXT    .has_tools = true

@@ -3,11 +3,12 @@
 #include "shared/base/utf8.h"
 #include "shared/translate/profile_zai.h"
 
-#define BODY_MAX    65536 /* bytes of a body that are looked at */
-#define TEXT_MAX    2048  /* bytes of a message */
-#define TRACE_MAX   128
-#define DETAILS_MAX 8 /* entries of a list of mistakes, and of a path */
-#define CODE_DIGITS 9
+#define BODY_MAX      65536 /* bytes of a body that are looked at */
+#define TEXT_MAX      2048  /* bytes of a message */
+#define TRACE_MAX     128
+#define DETAILS_MAX   8 /* entries of a list of mistakes, and of a path */
+#define DETAILS_BYTES 131072
+#define CODE_DIGITS   9
 
 /* --- pieces -------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@ take_details(struct zai_said *said, const struct jdoc *d, jref list)
 	struct buf b;
 	size_t n = 0;
 
-	buf_init(&b, 2 * BODY_MAX);
+	buf_init(&b, DETAILS_BYTES);
 	JDOC_EACH (d, list, it) {
 		const size_t at = buf_len(&b);
 		struct span path;

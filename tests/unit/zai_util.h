@@ -42,7 +42,7 @@ struct zai_case {
 	const char *name;
 	enum pair pair;
 	const char *model, *sent, *want, *notices;
-	unsigned flags;
+	size_t flags;
 };
 
 struct zai_run {
