@@ -3,8 +3,8 @@
  * dialect_anthropic_copy.c - a Messages request for a Messages upstream.
  *
  * The client's bytes are copied. Changed are only the model's name, max_tokens
- * where the tree has another, the billing line in the system field, and what
- * dialect_anthropic_fold.c does to the conversation.
+ * and a thinking budget where the tree has less, the billing line in the system
+ * field, and what dialect_anthropic_fold.c does to the conversation.
  */
 #include "shared/translate/dialect_anthropic_copy.h"
 
@@ -72,6 +72,21 @@ on_max_tokens(struct copier *c, jref key, jref v)
 	buf_put_u64(c->out, (uint64_t)c->r->max_tokens);
 }
 
+/* A budget that is not below max_tokens. One below the least stays. */
+static void
+on_thinking(struct copier *c, jref key, jref v)
+{
+	const jref budget = jdoc_get(c->d, v, SPAN("budget_tokens"));
+	int64_t asked;
+
+	(void)key;
+	if (!jdoc_int(c->d, budget, &asked) ||
+		asked <= c->r->think.budget_tokens)
+		return;
+	copier_skip(c, budget);
+	buf_put_u64(c->out, (uint64_t)c->r->think.budget_tokens);
+}
+
 static void
 put_model(struct copier *c, struct span model)
 {
@@ -85,6 +100,7 @@ static const struct {
 	void (*edit)(struct copier *c, jref key, jref v);
 } edits[] = {
 	{ SPAN_INIT("max_tokens"), on_max_tokens },
+	{ SPAN_INIT("thinking"), on_thinking },
 	{ SPAN_INIT("system"), on_system },
 	{ SPAN_INIT("messages"), on_messages },
 };

@@ -3,9 +3,11 @@
 #include "shared/base/sha256.h"
 #include "shared/translate/profile_zai.h"
 
-#define USER_MIN  6
-#define USER_MAX  128
-#define USER_HASH 32 /* hex digits */
+#define BUDGET_MIN 1024 /* tokens; what the Messages dialect takes */
+
+#define USER_MIN   6
+#define USER_MAX   128
+#define USER_HASH  32 /* hex digits */
 
 #define JSON_ASKED                                                             \
 	"Respond with a single JSON value and nothing else: no code fence, "   \
@@ -27,6 +29,18 @@ clamp_max_tokens(struct llm_req *r, const struct model_info *m)
 		return;
 	r->max_tokens = m->max_output_tokens;
 	clamped(r, "max_tokens");
+}
+
+/* A budget is part of max_tokens. Some clients send the same figure for both;
+ * below the least budget there is nothing that could be right. */
+static void
+clamp_budget(struct llm_req *r)
+{
+	if (r->max_tokens <= BUDGET_MIN ||
+		r->think.budget_tokens < r->max_tokens)
+		return;
+	r->think.budget_tokens = r->max_tokens - 1;
+	clamped(r, "budget_tokens");
 }
 
 static enum gp_code
@@ -257,6 +271,7 @@ zai_adapt(struct llm_req *r, const struct dialect *client,
 
 	if (client == upstream && client->req_copy != NULL) {
 		clamp_max_tokens(r, m);
+		clamp_budget(r);
 		return GP_OK;
 	}
 	if (r->purpose == LLM_CHAT)

@@ -223,6 +223,31 @@ test_row_021_max_tokens(void **state)
 	ask_end(&a);
 }
 
+/* A budget that the profile has cut. */
+static void
+test_budget_below_max_tokens(void **state)
+{
+	struct asked a;
+	struct buf b;
+
+	(void)state;
+	ask(&a,
+		"{\"thinking\":{\"budget_tokens\": 32000 "
+		",\"type\":\"enabled\"},"
+		"\"model\":\"m\",\"max_tokens\":32000," HI "}",
+		LLM_CHAT);
+	assert_ok(a.rc, &a.err);
+	a.r.think.budget_tokens = 31999;
+	buf_init(&b, OUT_MAX);
+	copy_as(&a, SPAN("glm"), &b);
+	assert_buf_eq(&b,
+		"{\"thinking\":{\"budget_tokens\": 31999 "
+		",\"type\":\"enabled\"},"
+		"\"model\":\"glm\",\"max_tokens\":32000," HI "}");
+	buf_fini(&b);
+	ask_end(&a);
+}
+
 #define GROWN_1 U("\"a\"") "," S("\"x\"")
 #define GROWN_2 GROWN_1 "," A("\"b\"") "," S("\"y\"")
 #define GROWN_3 GROWN_2 "," U("\"c\"") "," S("\"z\"") "," S("\"zz\"")
@@ -425,6 +450,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_row_021_max_tokens),
+		cmocka_unit_test(test_budget_below_max_tokens),
 		cmocka_unit_test(test_row_125_prefix),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_bodies),

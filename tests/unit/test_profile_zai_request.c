@@ -348,6 +348,57 @@ test_images(void **state)
 	CHECK_CASES(cases);
 }
 
+/* A budget is part of max_tokens, also of the one that was cut. */
+static void
+test_budget_of_a_copy(void **state)
+{
+	static const struct zai_case cases[] = {
+		{ "room", AA, "glm-4.6",
+			"{\"model\":\"m\"," HI_PLAIN
+			",\"max_tokens\":4096,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":4095}}",
+			"{\"model\":\"glm-4.6\"," HI_PLAIN
+			",\"max_tokens\":4096,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":4095}}",
+			"", 0 },
+		{ "the same figure", AA, "glm-4.6",
+			"{\"model\":\"m\"," HI_PLAIN
+			",\"max_tokens\":32000,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":32000}}",
+			"{\"model\":\"glm-4.6\"," HI_PLAIN
+			",\"max_tokens\":32000,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":31999}}",
+			"clamped:budget_tokens", 0 },
+		{ "above", AA, "glm-4.6",
+			"{\"model\":\"m\"," HI_PLAIN
+			",\"max_tokens\":32000,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":64000}}",
+			"{\"model\":\"glm-4.6\"," HI_PLAIN
+			",\"max_tokens\":32000,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":31999}}",
+			"clamped:budget_tokens", 0 },
+		{ "both", AA, "glm-4.6",
+			"{\"model\":\"m\"," HI_PLAIN
+			",\"max_tokens\":500000,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":400000}}",
+			"{\"model\":\"glm-4.6\"," HI_PLAIN
+			",\"max_tokens\":131072,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":131071}}",
+			"clamped:max_tokens,clamped:budget_tokens", 0 },
+		{ "nothing fits", AA, "glm-4.6",
+			"{\"model\":\"m\"," HI_PLAIN
+			",\"max_tokens\":100,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":1024}}",
+			"{\"model\":\"glm-4.6\"," HI_PLAIN
+			",\"max_tokens\":100,\"thinking\":{\"type\":"
+			"\"enabled\",\"budget_tokens\":1024}}",
+			"", 0 },
+	};
+
+	(void)state;
+	CHECK_CASES(cases);
+}
+
 /* A count says nothing about an answer that nobody asks for. */
 static void
 test_count(void **state)
@@ -421,6 +472,7 @@ main(void)
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_budget_of_a_copy),
 		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_example),
 	};
