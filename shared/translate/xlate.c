@@ -231,7 +231,7 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 /* --- failures ------------------------------------------------------------- */
 
 enum xlate_state
-xlate_fail(struct xlate *x, const struct llm_failure *f)
+xlate_fail_now(struct xlate *x, const struct llm_failure *f)
 {
 	switch (x->state) {
 	case XLATE_PENDING:
@@ -258,7 +258,7 @@ xlate_fail_with(struct xlate *x, enum llm_fail kind, const char *message)
 	struct llm_failure f = llm_failure_of(kind, span_cstr(message));
 
 	f.trace = x->about.trace;
-	return xlate_fail(x, &f);
+	return xlate_fail_now(x, &f);
 }
 
 enum xlate_state
@@ -284,7 +284,7 @@ xlate_fail_upstream(struct xlate *x, struct span body, bool is_in_stream)
 
 	about.is_in_stream = is_in_stream;
 	x->profile->failure(&about, body, &asked, x->arena, &f);
-	return xlate_fail(x, &f);
+	return xlate_fail_now(x, &f);
 }
 
 /* --- the answer ----------------------------------------------------------- */
@@ -352,14 +352,20 @@ is_over(const struct xlate *x)
 	return x->state != XLATE_PENDING && x->state != XLATE_OPEN;
 }
 
+/* is_torn: it is the last one and lacks its end. */
 static void
-feed_event(struct xlate *x, struct sse_event *ev)
+feed_event(struct xlate *x, struct sse_event *ev, bool is_torn)
 {
 	struct jdoc *doc = &x->scratch->answer;
 	struct gp_error err;
+	enum gp_code rc;
 
 	ev->data = repair(x, ev->data);
-	if (x->upstream->dec_sse(x->dec, doc, ev, &err) != GP_OK) {
+	rc = x->upstream->dec_sse(x->dec, doc, ev, &err);
+	/* It was cut before its own end: as if it had not begun. */
+	if (rc == GP_E_SYNTAX && is_torn)
+		return;
+	if (rc != GP_OK) {
 		xlate_fail_from(x, &err);
 		return;
 	}
@@ -379,7 +385,7 @@ feed_sse(struct xlate *x, struct span bytes)
 		case SSE_MORE:
 			return x->state;
 		case SSE_EVENT:
-			feed_event(x, &ev);
+			feed_event(x, &ev, false);
 			break;
 		case SSE_FAIL:
 			return xlate_fail_from(x, &err);
@@ -449,13 +455,15 @@ end_sse(struct xlate *x)
 	struct gp_error err;
 
 	if (sse_end(&x->sse, &ev) == SSE_EVENT)
-		feed_event(x, &ev);
+		feed_event(x, &ev, true);
 	if (is_over(x))
 		return;
 	if (x->upstream->dec_end(x->dec, &err) != GP_OK)
 		xlate_fail_from(x, &err);
-	else if (x->is_copy && x->state == XLATE_DONE)
+	else if (x->is_copy && x->state == XLATE_DONE) {
+		notice_add(&x->req.notices, "early_eof", SPAN_EMPTY);
 		x->client->ans_copy_end(x->out);
+	}
 }
 
 enum xlate_state
@@ -482,6 +490,16 @@ xlate_end(struct xlate *x)
 		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
 			"the upstream's answer ended before it was complete");
 	return x->state;
+}
+
+enum xlate_state
+xlate_fail(struct xlate *x, const struct llm_failure *f)
+{
+	if (x->reply != REPLY_SSE || is_over(x))
+		return xlate_fail_now(x, f);
+	/* If upstream has said how its answer ends, nothing of it is lost. */
+	x->cut = f;
+	return xlate_end(x);
 }
 
 enum xlate_state

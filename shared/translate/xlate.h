@@ -89,7 +89,8 @@ enum xlate_state xlate_head(struct xlate *x, const struct http_head *head);
 enum xlate_state xlate_feed(struct xlate *x, struct span bytes);
 /* Its body is over as HTTP wants it. */
 enum xlate_state xlate_end(struct xlate *x);
-/* It is over otherwise: reset, silence, no connection, our own refusal. */
+/* It is over otherwise: reset, silence, no connection, our own refusal. A
+ * stream whose finish has been seen is completed all the same. */
 enum xlate_state xlate_fail(struct xlate *x, const struct llm_failure *f);
 /* Silence: commits a streamed answer and writes a sign of life. Does nothing
  * for unstreamed ones. */

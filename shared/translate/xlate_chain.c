@@ -22,6 +22,8 @@ gate_put(struct llm_sink *sink, const struct llm_event *e, struct gp_error *err)
 	if (e->kind == LLM_ERROR) {
 		if (!jraw_is_none(e->error))
 			xlate_fail_upstream(x, e->error.s, true);
+		else if (x->cut != NULL)
+			xlate_fail_now(x, x->cut);
 		else
 			xlate_fail_with(x, LLM_FAIL_UPSTREAM,
 				e->why != NULL ?
@@ -94,5 +96,7 @@ xlate_chain_build(struct xlate *x)
 	};
 	to = llm_guard_init(&x->guard, &x->gate.sink);
 	x->dec = arena_alloc(x->arena, d->dec_size);
-	d->dec_init(x->dec, x->arena, &x->req.notices, to);
+	notices_init(&x->unsaid, x->arena);
+	d->dec_init(x->dec, x->arena, x->is_copy ? &x->unsaid : &x->req.notices,
+		to);
 }

@@ -63,6 +63,10 @@ struct xlate {
 	struct llm_tap tap;
 	struct llm_enc_env enc_env;
 	bool stop_matched;
+	struct notices unsaid; /* of the decoder beside a copy: nothing that it
+				  cannot read is lost */
+	const struct llm_failure
+		*cut; /* why the stream ends, if not by itself */
 	struct llm_failure failure;
 };
 
@@ -72,6 +76,8 @@ void xlate_chain_build(struct xlate *x);
 /* The answer to a count is complete. */
 enum xlate_state xlate_count_end(struct xlate *x);
 
+/* The answer fails, whatever has come of it. */
+enum xlate_state xlate_fail_now(struct xlate *x, const struct llm_failure *f);
 /* A failure of our own making. */
 enum xlate_state xlate_fail_with(
 	struct xlate *x, enum llm_fail kind, const char *message);
