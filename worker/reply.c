@@ -93,8 +93,8 @@ reply_failure_as(
 void
 reply_failure(struct client *c, const struct llm_failure *f)
 {
-	uint64_t random[2] = { worker_random(c->worker),
-		worker_random(c->worker) };
+	uint64_t random[XLATE_ID_WORDS] = { worker_random(c->worker),
+		worker_random(c->worker), worker_random(c->worker) };
 	char id[4 + XLATE_ID_LEN + 1] = "req_";
 
 	xlate_make_id(random, id + 4);

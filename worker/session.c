@@ -442,10 +442,8 @@ make_env(struct worker *w)
 {
 	const struct conf *conf = w->conf;
 
-	return (struct xlate_env){
+	struct xlate_env env = {
 		.now_wall_s = clock_wall_us() / 1000000,
-		.random = { worker_random(w), worker_random(w),
-			worker_random(w) },
 		.options = {
 			.default_max_tokens = conf->default_max_tokens,
 			.force_thinking =
@@ -456,6 +454,10 @@ make_env(struct worker *w)
 		},
 		.count_compat = conf->count_shape_compat,
 	};
+
+	for (size_t i = 0; i < ARRAY_LEN(env.random); i++)
+		env.random[i] = worker_random(w);
+	return env;
 }
 
 static struct session *

@@ -19,9 +19,10 @@
 #define IMAGE_TILE    28   /* pixels a side that make one token */
 
 /* Text longer than the first is measured in so many places of so many bytes. */
-#define SAMPLED_FROM 2048
-#define SAMPLES      4
-#define SAMPLE_BYTES 128
+#define SAMPLED_FROM  2048
+#define SAMPLES       4
+#define SAMPLE_BYTES  128
+#define SAMPLED_BYTES ((uint64_t)SAMPLES * SAMPLE_BYTES)
 
 struct sums {
 	uint64_t bytes, other; /* other: of those, outside of ASCII */
@@ -106,8 +107,8 @@ add_span(struct sums *sums, struct span s)
 		sample(&part,
 			span_head(
 				span_from(s, s.n / SAMPLES * i), SAMPLE_BYTES));
-	sums->bytes += s.n * part.bytes / (SAMPLES * SAMPLE_BYTES);
-	sums->other += s.n * part.other / (SAMPLES * SAMPLE_BYTES);
+	sums->bytes += s.n * part.bytes / SAMPLED_BYTES;
+	sums->other += s.n * part.other / SAMPLED_BYTES;
 }
 
 static void

@@ -2,8 +2,8 @@
 /*
  * llm_filter.h - sinks that change an answer on its way, each one thing.
  *
- *	decoder -> guard -> reason -> single -> names -> stop -> join -> tap
- *	        -> encoder
+ *	decoder -> guard -> reason -> calls -> names -> stop -> fence -> join
+ *	        -> tap -> encoder
  *
  * xlate.c puts in only those that a request needs. A filter keeps the grammar
  * of llm_event.h. State is in the request's arena; what is held back is
@@ -44,6 +44,11 @@ struct llm_sink *llm_filter_names(
  */
 struct llm_sink *llm_filter_stop(struct arena *a, const struct llm_req *r,
 	bool *matched, struct llm_sink *next);
+
+/* One code fence around a text block goes, for answers that are to be JSON;
+ * notice stripped:code_fence. */
+struct llm_sink *llm_filter_fence(
+	struct arena *a, struct notices *n, struct llm_sink *next);
 
 /* A high surrogate escape at the end of a DELTA waits for the next DELTA of
  * its block, so that no client sees half a character; one without a partner

@@ -36,6 +36,16 @@ struct profile_options {
 	bool replay_reasoning;
 };
 
+/* True if a request that stays in dialect d is copied rather than written anew:
+ * the operator has asked for no change that a copy could not make. */
+static inline bool
+profile_copies(const struct profile_options *o, const struct dialect *client,
+	const struct dialect *upstream)
+{
+	return client == upstream && client->req_copy != NULL &&
+		o->force_thinking < 0 && o->replay_reasoning;
+}
+
 /* What an upstream said with its failure, beside the body. */
 struct profile_reply {
 	unsigned status;

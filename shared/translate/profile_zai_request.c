@@ -269,7 +269,7 @@ zai_adapt(struct llm_req *r, const struct dialect *client,
 	};
 	enum gp_code rc = GP_OK;
 
-	if (client == upstream && client->req_copy != NULL) {
+	if (profile_copies(o, client, upstream)) {
 		clamp_max_tokens(r, m);
 		clamp_budget(r);
 		return GP_OK;

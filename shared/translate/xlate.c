@@ -28,15 +28,16 @@ xlate_scratch_fini(struct xlate_scratch *s)
 }
 
 void
-xlate_make_id(const uint64_t random[2], char out[XLATE_ID_LEN + 1])
+xlate_make_id(const uint64_t random[XLATE_ID_WORDS], char out[XLATE_ID_LEN + 1])
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
 				     "fghijklmnopqrstuvwxyz";
 	uint64_t r = 0;
 
 	for (size_t i = 0; i < XLATE_ID_LEN; i++) {
-		if (i % 12 == 0)
-			r = random[i / 12];
+		/* Eight digits leave bits to spare, so all are alike. */
+		if (i % 8 == 0)
+			r = random[i / 8];
 		out[i] = digits[r % 62];
 		r /= 62;
 	}
@@ -101,6 +102,7 @@ xlate_read(struct xlate *x, struct span body, struct gp_error *err)
 		rc = x->profile->adopt(doc, &x->req, err);
 	if (rc != GP_OK)
 		return rc;
+	x->wants_json = x->req.format != LLM_FORMAT_TEXT;
 	x->is_stream = x->req.stream && x->purpose == LLM_CHAT;
 	x->estimate = llm_estimate(&x->req);
 	return GP_OK;
@@ -135,7 +137,7 @@ prepare_encoder(struct xlate *x)
 
 	e->mode = x->is_stream ? LLM_SSE : LLM_BODY;
 	e->now_wall_s = x->env.now_wall_s;
-	xlate_make_id(&x->env.random[1], e->fallback_id);
+	xlate_make_id(x->env.random + XLATE_ID_WORDS, e->fallback_id);
 	e->model.s = arena_dup(x->arena, x->req.model.s);
 	if (jesc_is_empty(e->model))
 		e->model = jtext_escape_dup(x->arena, x->model);
@@ -195,7 +197,7 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	struct llm_req *r = &x->req;
 	struct llm_wire wire = { 0 };
 	struct jout out;
-	bool copies = d == x->client && d->req_copy != NULL;
+	bool copies = profile_copies(&x->env.options, x->client, d);
 	enum gp_code rc;
 
 	x->upstream = d;

@@ -29,10 +29,18 @@ enum xlate_state {
 	XLATE_BROKEN, /* a stream was cut: out ends with the error frame */
 };
 
+/* 24 base62 characters from three random words, NUL-terminated. */
+#define XLATE_ID_LEN   24
+#define XLATE_ID_WORDS 3
+void xlate_make_id(
+	const uint64_t random[XLATE_ID_WORDS], char out[XLATE_ID_LEN + 1]);
+
+#define XLATE_RANDOM (2 * XLATE_ID_WORDS)
+
 /* Chance and time, so that tests can repeat them; options of the operator. */
 struct xlate_env {
 	int64_t now_wall_s;
-	uint64_t random[3];
+	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
 	bool count_compat;
 };
@@ -113,9 +121,5 @@ bool xlate_is_stream(const struct xlate *x);
 bool xlate_upstream_streams(const struct xlate *x);
 /* Name for the head of the answer and of error bodies: "req_..." */
 struct span xlate_request_id(const struct xlate *x);
-
-/* 24 base62 characters from two random words, NUL-terminated. */
-#define XLATE_ID_LEN 24
-void xlate_make_id(const uint64_t random[2], char out[XLATE_ID_LEN + 1]);
 
 #endif

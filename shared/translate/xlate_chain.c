@@ -64,6 +64,8 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 	bool crosses = x->client != x->upstream;
 
 	to = llm_filter_join(x->arena, to);
+	if (x->wants_json)
+		to = llm_filter_fence(x->arena, &r->notices, to);
 	if (r->stop.n > 0)
 		to = llm_filter_stop(x->arena, r, &x->stop_matched, to);
 	if (r->renames.n > 0)

@@ -42,7 +42,8 @@ struct xlate {
 	struct arena tree;
 	struct llm_req req;
 	int64_t estimate;
-	bool is_stream; /* towards the client */
+	bool is_stream;  /* towards the client */
+	bool wants_json; /* before the profile emulates that */
 
 	/* After xlate_write. */
 	const struct dialect *upstream;
