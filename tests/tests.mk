@@ -36,8 +36,14 @@ $(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
 $(B)/tests/bench/bench_xlate: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS) $(LIBS)
 
+# The load tools of the benchmark share the stand-in's libraries.
+BENCH_TOOLS = $(B)/tests/bench/streams $(B)/tests/bench/delay
+$(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
+	$(call say,LINK)$(LINK) -o $@ $< $(STANDIN_LIBS) $(LLHTTP_LIBS)
+
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
+bench-tools: $(BENCH_TOOLS)
 standin: $(B)/standin
 
 # --- running --------------------------------------------------------------
@@ -80,7 +86,7 @@ fuzz: ## run every fuzzer for FUZZ_S seconds
 
 bench: ## compare with nginx and haproxy in one run
 	packaging/deps.sh bench
-	$(MAKE) all standin
+	$(MAKE) all standin bench-tools
 	tests/bench/bench.sh
 
 demo: ## build, start with a stand-in upstream, show both dialects
@@ -110,10 +116,8 @@ structure: all
 	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a translate.a)
 
 tidy: all
-	printf '%s\n' $(filter %.c,$(filter-out tests/%,$(C_FILES))) | \
-	xargs -P 2 -n 8 $(TIDY) --quiet --warnings-as-errors='*' \
-		--extra-arg=-Wno-unknown-warning-option -- \
-		$(OWN_CPPFLAGS) $(LLHTTP_CPPFLAGS) -std=c11
+	tests/lint/tidy.sh $(TIDY) "$(LLHTTP_CPPFLAGS)" \
+		$(filter %.c,$(filter-out tests/%,$(C_FILES)))
 
 cppcheck:
 	cppcheck --quiet --library=tests/lint/cppcheck.cfg --std=c11 --enable=warning,portability,performance \
@@ -133,6 +137,6 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 		WERROR=-Werror build/lint-clang/glmproxy units
 	$(MAKE) tidy
 
-.PHONY: units fuzzers standin test-deps check e2e asan run-asan tsan run-tsan \
+.PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
 	cover run-cover fuzz bench demo format format-check structure tidy \
 	cppcheck shellcheck lint

@@ -251,7 +251,7 @@ conn_try_next(struct conn_full *c)
 		c->last_errno = errno;
 	}
 	if (c->fd < 0) {
-		conn_fail_with(c, GP_E_SYSTEM, strerror(c->last_errno));
+		conn_fail_with(c, GP_E_SYSTEM, strerrordesc_np(c->last_errno));
 		return;
 	}
 	metrics_add(&all(c)->metrics->upstream_live, 1);
@@ -384,7 +384,7 @@ conn_read(struct conn_full *c)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n < 0) {
-			conn_fail_with(c, GP_E_CLOSED, strerror(errno));
+			conn_fail_with(c, GP_E_CLOSED, strerrordesc_np(errno));
 			return;
 		}
 		goes_on = conn_take(c, bytes, (size_t)n) &&
@@ -517,6 +517,7 @@ conn_close_oldest(struct upstreams *all)
 			most = &all->list[i];
 	GP_ASSERT(!list_is_empty(&most->idle));
 	oldest = CONTAINER_OF(most->idle.prev, struct conn, link);
+	GP_ASSERT(full(oldest)->state == CONN_IDLE);
 	conn_close(&oldest);
 }
 
@@ -531,7 +532,7 @@ conn_park(struct conn **cp)
 		conn_close(cp);
 		return;
 	}
-	while (u->all->nidle >= limit)
+	if (u->all->nidle >= limit)
 		conn_close_oldest(u->all);
 	*cp = NULL;
 	c->state = CONN_IDLE;
@@ -563,10 +564,10 @@ conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
 }
 
 enum gp_code
-conn_write(
-	struct conn *pub, struct span bytes, size_t *used, struct gp_error *err)
+conn_write(struct conn *conn, struct span bytes, size_t *used,
+	struct gp_error *err)
 {
-	struct conn_full *c = full(pub);
+	struct conn_full *c = full(conn);
 	ssize_t n;
 
 	*used = 0;
@@ -583,7 +584,8 @@ conn_write(
 	} else {
 		n = write(c->fd, bytes.p, bytes.n);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return gp_fail(err, GP_E_CLOSED, "%s", strerror(errno));
+			return gp_fail(
+				err, GP_E_CLOSED, "%s", strerrordesc_np(errno));
 		*used = n > 0 ? (size_t)n : 0;
 	}
 	metrics_add(&all(c)->metrics->bytes_upstream_out, *used);
@@ -593,18 +595,18 @@ conn_write(
 }
 
 void
-conn_pause(struct conn *pub)
+conn_pause(struct conn *conn)
 {
-	struct conn_full *c = full(pub);
+	struct conn_full *c = full(conn);
 
 	c->is_paused = true;
 	conn_watch(c);
 }
 
 void
-conn_resume(struct conn *pub)
+conn_resume(struct conn *conn)
 {
-	struct conn_full *c = full(pub);
+	struct conn_full *c = full(conn);
 
 	c->is_paused = false;
 	conn_watch(c);

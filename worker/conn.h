@@ -78,11 +78,11 @@ struct conn *conn_unpark(
 
 /* Write what the socket takes; *used of the bytes are gone. When not all are,
  * `writable` is called later. GP_E_* when the connection broke. */
-enum gp_code conn_write(struct conn *c, struct span bytes, size_t *used,
+enum gp_code conn_write(struct conn *conn, struct span bytes, size_t *used,
 	struct gp_error *err) GP_WUR;
 /* Stop and resume handing out bytes. Reading begins when the connection is up.
  */
-void conn_pause(struct conn *c);
-void conn_resume(struct conn *c);
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
 
 #endif

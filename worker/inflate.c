@@ -3,6 +3,7 @@
 #include "worker/inflate.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST /* zlib does not write to its input */
 #include <zlib.h>
 
 #include "shared/base/check.h"
@@ -46,8 +47,7 @@ enum gp_code
 inflate_feed(struct inflate *z, struct span in, struct buf *out,
 	struct gp_error *err)
 {
-	/* zlib's interface predates const; it does not write there. */
-	z->z.next_in = (Bytef *)(uintptr_t)in.p;
+	z->z.next_in = (const Bytef *)in.p;
 	z->z.avail_in = (uInt)in.n;
 	GP_ASSERT(in.n <= UINT32_MAX);
 	while (z->z.avail_in > 0 || z->z.avail_out == 0) {

@@ -13,7 +13,7 @@ put_time(struct jout *out, const char *key, int64_t s)
 	time_t t = (time_t)s;
 
 	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	jout_kv_cstr(out, key, text);
 }
 

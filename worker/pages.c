@@ -92,7 +92,8 @@ refuse_model(struct client *c, struct span id)
 	char text[160];
 	struct llm_failure f;
 
-	snprintf(text, sizeof(text), "there is no model \"%.*s\" in the list",
+	(void)snprintf(text, sizeof(text),
+		"there is no model \"%.*s\" in the list",
 		SPAN_ARG(span_head(id, 80)));
 	f = llm_failure_of(LLM_FAIL_MODEL_NOT_FOUND, span_cstr(text));
 	reply_failure(c, &f);

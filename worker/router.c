@@ -211,6 +211,7 @@ router_init(struct router *r, const struct link *link, struct gp_error *err)
 	enum gp_code rc = GP_OK;
 
 	memset(r, 0, sizeof(*r));
+	r->proxy.host = SPAN_EMPTY;
 	arena_init(&r->arena);
 	r->profile = &profile_zai;
 	if (conf->upstream_proxy.n > 0) {

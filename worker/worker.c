@@ -147,11 +147,11 @@ begin(struct worker_main *m, const struct link *link)
 	w->slot = link_slot(link);
 	w->metrics = &w->slot->metrics;
 	w->router = &m->router;
+	/* NOLINTBEGIN(concurrency-mt-unsafe): a worker has one thread. */
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 	shm_catch_panic(w->slot);
-	/* A peer that left shows in the result of the write. */
-	signal(SIGPIPE, SIG_IGN);
 	proc_signals_watch(signals, ARRAY_LEN(signals));
 	w->ev = ev_new();
 	list_init(&w->clients);
@@ -198,5 +198,5 @@ worker_main(const struct link *link)
 		handle_signals(&m);
 	}
 	end(&m);
-	exit(0);
+	exit(0); /* NOLINT(concurrency-mt-unsafe): it has one thread */
 }
