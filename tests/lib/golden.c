@@ -270,7 +270,6 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 {
 	const struct xlate_env env = {
 		.now_wall_s = 1790000000,
-		.random = { 1, 2, 0, 3 },
 		.options = { .default_max_tokens = 32768,
 			.force_thinking = -1,
 			.replay_reasoning = g->replays_reasoning },

@@ -104,8 +104,9 @@ struct golden_way {
 	struct buf up, out;
 };
 
-/* Reads `in` and writes the upstream's request to w->up, with time and chance
- * that never change. To be ended with golden_way_fini in any case. */
+/* Reads `in` and writes the upstream's request to w->up, at a time that never
+ * changes and with ids of zeros. To be ended with golden_way_fini in any case.
+ */
 enum gp_code golden_ask(struct golden_way *w, const struct golden *g,
 	struct span in, struct gp_error *err) GP_WUR;
 /* Feeds upstream's answer until it is complete for the client, or its end.
