@@ -21,10 +21,16 @@ from tests.e2e import wire
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", "release")
-GLMPROXY = os.environ.get(
-    "GLMPROXY_BIN", os.path.join(ROOT, "build", BUILD, "glmproxy"))
-STANDIN = os.environ.get(
-    "STANDIN_BIN", os.path.join(ROOT, "build", BUILD, "standin"))
+
+
+def _program(variable, name):
+    """A path that holds in every directory; relative ones are ROOT's."""
+    return os.path.join(ROOT, os.environ.get(
+        variable, os.path.join("build", BUILD, name)))
+
+
+GLMPROXY = _program("GLMPROXY_BIN", "glmproxy")
+STANDIN = _program("STANDIN_BIN", "standin")
 CERTS_SH = os.path.join(ROOT, "tests/upstream/certs.sh")
 DEADLINE_S = 15.0
 KEY = "client-key.1"
