@@ -61,9 +61,14 @@ become_service(struct cli *cli, int log_fd, int started_fd)
 	exit(master_run(&options));
 }
 
-/* True once the service says that it is up; false when it has ended or the
- * time is over. */
-static bool
+enum outcome {
+	STARTED,
+	ENDED,
+	LATE
+};
+
+/* Until the service says that it is up. */
+static enum outcome
 wait_started(int fd)
 {
 	const int64_t until_ms = clock_mono_ms() + START_MS;
@@ -77,10 +82,10 @@ wait_started(int fd)
 		int n;
 
 		if (left_ms <= 0)
-			return false;
+			return LATE;
 		n = poll(&p, 1, (int)MIN(left_ms, PROGRESS_MS));
 		if (n > 0)
-			return read(fd, &byte, 1) == 1;
+			return read(fd, &byte, 1) == 1 ? STARTED : ENDED;
 		if (shows && n == 0) {
 			(void)fputs(has_shown ? "." : "starting ", stderr);
 			has_shown = true;
@@ -88,18 +93,20 @@ wait_started(int fd)
 	}
 }
 
+/* Why it did not start, as an exit code. */
 static int
-report_failure(pid_t pid, const char *log_path)
+report_failure(pid_t pid, enum outcome outcome, const char *log_path)
 {
 	int status = 0;
 
-	(void)fprintf(stderr,
-		"glmproxy: the service did not start; its log is %s\n",
+	(void)fprintf(stderr, "glmproxy: the service %s; its log is %s\n",
+		outcome == LATE ? "is not ready yet" : "did not start",
 		log_path);
-	if (waitpid(pid, &status, WNOHANG) == pid && WIFEXITED(status) &&
-		WEXITSTATUS(status) != 0)
-		return WEXITSTATUS(status);
-	return EXIT_LATE;
+	if (outcome == LATE || waitpid(pid, &status, 0) != pid)
+		return EXIT_LATE;
+	return WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
+		WEXITSTATUS(status) :
+		EXIT_FAILED;
 }
 
 static int
@@ -108,6 +115,7 @@ start_service(struct cli *cli, const struct conf *c)
 	char log_path[PATH_MAX];
 	struct gp_error err;
 	int fds[2] = { -1, -1 };
+	enum outcome outcome;
 	pid_t pid;
 	const int log_fd = open_log(c, log_path, &err);
 
@@ -131,8 +139,9 @@ start_service(struct cli *cli, const struct conf *c)
 	}
 	(void)close(log_fd);
 	(void)close(fds[1]);
-	if (!wait_started(fds[0]))
-		return report_failure(pid, log_path);
+	outcome = wait_started(fds[0]);
+	if (outcome != STARTED)
+		return report_failure(pid, outcome, log_path);
 	(void)printf("glmproxy runs with pid %ld; its log is %s\n", (long)pid,
 		log_path);
 	return EXIT_DONE;

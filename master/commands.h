@@ -31,7 +31,7 @@ enum exit_code {
 
 struct cli {
 	const char *command; /* as called */
-	const char *program; /* path of this program, for running it again */
+	char *program;       /* path of this program, for running it again */
 	struct sources sources;
 	struct handover handover; /* has_handover: from an earlier image */
 	bool has_handover;

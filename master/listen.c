@@ -127,9 +127,25 @@ struct opening {
 	struct listeners *inherited; /* what is taken becomes fd -1 */
 	struct listeners *opened;
 	enum listen_port port;
-	unsigned unix_mode;
 	const char *user, *group;
 };
+
+/* How the system will call this address, to find a socket that was stored under
+ * that name: localhost is bound as 127.0.0.1. */
+static void
+bound_text(struct span text, struct span host, uint16_t port, bool is_unix,
+	char out[SOCK_TEXT_MAX])
+{
+	struct sock_addr a;
+
+	if (span_ieq(host, SPAN("localhost")))
+		host = SPAN("127.0.0.1");
+	if (!is_unix && sock_addr_parse(&a, host, port))
+		sock_addr_text(&a, out);
+	else
+		(void)snprintf(out, SOCK_TEXT_MAX, "%.*s",
+			SPAN_ARG(span_head(text, SOCK_TEXT_MAX - 1)));
+}
 
 /* A descriptor that was opened for this address, or -1. */
 static int
@@ -148,29 +164,48 @@ take(struct opening *o, struct span text)
 	return -1;
 }
 
+/* First pass: a place for every address, with the socket if it was inherited.
+ */
 static enum gp_code
-open_one(void *ctx, struct span text, struct span host, uint16_t port,
+place(void *ctx, struct span text, struct span host, uint16_t port,
+	bool is_unix, struct gp_error *err)
+{
+	struct opening *const o = ctx;
+	char bound[SOCK_TEXT_MAX];
+	int fd = take(o, text);
+
+	if (fd < 0) {
+		bound_text(text, host, port, is_unix, bound);
+		fd = take(o, span_cstr(bound));
+	}
+	if (add(o->opened, fd, o->port, text) == GP_OK)
+		return GP_OK;
+	if (fd >= 0)
+		(void)close(fd);
+	return gp_fail(err, GP_E_LIMIT, "too many addresses");
+}
+
+/* Second pass, when no socket that is not wanted any more is in the way. */
+static enum gp_code
+bind_one(void *ctx, struct span text, struct span host, uint16_t port,
 	bool is_unix, struct gp_error *err)
 {
 	struct opening *const o = ctx;
 	char path[SOCK_TEXT_MAX];
-	int fd = take(o, text);
+	struct listener *l = NULL;
 
-	if (fd < 0) {
-		fd = sock_listen(host, port, is_unix, o->unix_mode, err);
-		if (fd < 0)
-			return err->code;
-		(void)snprintf(path, sizeof(path), "%.*s", SPAN_ARG(host));
-		if (is_unix &&
-			paths_give(path, o->user, o->group, err) != GP_OK) {
-			(void)close(fd);
-			return err->code;
-		}
-	}
-	if (add(o->opened, fd, o->port, text) == GP_OK)
+	for (size_t i = 0; i < o->opened->n && l == NULL; i++)
+		if (o->opened->v[i].fd < 0 && o->opened->v[i].port == o->port &&
+			span_eq(span_cstr(o->opened->v[i].text), text))
+			l = &o->opened->v[i];
+	if (l == NULL)
 		return GP_OK;
-	(void)close(fd);
-	return gp_fail(err, GP_E_LIMIT, "too many addresses");
+	l->fd = sock_listen(host, port, is_unix, conf_unix_mode(o->conf), err);
+	if (l->fd < 0)
+		return err->code;
+	(void)snprintf(path, sizeof(path), "%.*s",
+		SPAN_ARG(span_head(host, sizeof(path) - 1)));
+	return is_unix ? paths_give(path, o->user, o->group, err) : GP_OK;
 }
 
 /* The configured addresses have passed the rules for what other hosts can
@@ -199,12 +234,14 @@ take_managed(struct opening *o, int fd, struct gp_error *err)
 }
 
 static enum gp_code
-open_port(struct opening *o, struct span configured, struct gp_error *err)
+place_port(struct opening *o, enum listen_port port, struct span configured,
+	struct gp_error *err)
 {
 	const struct span managed = SPAN(LISTEN_MANAGED);
 	bool is_managed = false;
 	int fd;
 
+	o->port = port;
 	while ((fd = take(o, managed)) >= 0) {
 		const enum gp_code rc = take_managed(o, fd, err);
 
@@ -214,7 +251,15 @@ open_port(struct opening *o, struct span configured, struct gp_error *err)
 	}
 	if (is_managed)
 		return GP_OK;
-	return config_each_address(configured, open_one, o, err);
+	return config_each_address(configured, place, o, err);
+}
+
+static enum gp_code
+bind_port(struct opening *o, enum listen_port port, struct span configured,
+	struct gp_error *err)
+{
+	o->port = port;
+	return config_each_address(configured, bind_one, o, err);
 }
 
 static void
@@ -233,25 +278,21 @@ listeners_open(struct listeners *l, const struct conf *c, const char *user,
 	struct opening o = { .conf = c,
 		.inherited = l,
 		.opened = &opened,
-		.port = LISTEN_PROXY,
-		.unix_mode = conf_unix_mode(c),
 		.user = user,
 		.group = group };
-	enum gp_code rc = open_port(&o, c->listen, err);
+	enum gp_code rc = place_port(&o, LISTEN_PROXY, c->listen, err);
 
-	if (rc == GP_OK) {
-		o.port = LISTEN_ADMIN;
-		rc = open_port(&o, c->admin_listen, err);
-	}
-	if (rc != GP_OK) {
-		/* Nothing is left half-open: the caller gives up. */
-		listeners_close(&opened);
-		return rc;
-	}
+	if (rc == GP_OK)
+		rc = place_port(&o, LISTEN_ADMIN, c->admin_listen, err);
 	for (size_t i = 0; i < l->n; i++)
 		close_one(&l->v[i]);
 	*l = opened;
-	return GP_OK;
+	o.opened = l;
+	if (rc == GP_OK)
+		rc = bind_port(&o, LISTEN_PROXY, c->listen, err);
+	if (rc == GP_OK)
+		rc = bind_port(&o, LISTEN_ADMIN, c->admin_listen, err);
+	return rc;
 }
 
 /* --- the open ones -------------------------------------------------------- */
@@ -271,13 +312,21 @@ listeners_log(const struct listeners *l)
 	}
 }
 
+static bool
+is_unix_text(const char *text)
+{
+	return span_starts(span_cstr(text), SPAN(UNIX_PREFIX));
+}
+
+/* Not Unix sockets: their files go when the service stops. */
 void
 listeners_store(const struct listeners *l)
 {
 	notify_forget_fds(STORED_PROXY);
 	notify_forget_fds(STORED_ADMIN);
 	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->v[i].text, LISTEN_MANAGED) != 0)
+		if (strcmp(l->v[i].text, LISTEN_MANAGED) != 0 &&
+			!is_unix_text(l->v[i].text))
 			notify_store_fd(l->v[i].port == LISTEN_ADMIN ?
 					STORED_ADMIN :
 					STORED_PROXY,
@@ -299,11 +348,9 @@ listeners_of(const struct listeners *l, enum listen_port port,
 void
 listeners_close(struct listeners *l)
 {
-	const struct span prefix = SPAN(UNIX_PREFIX);
-
 	for (size_t i = 0; i < l->n; i++) {
-		if (span_starts(span_cstr(l->v[i].text), prefix))
-			(void)unlink(l->v[i].text + prefix.n);
+		if (l->v[i].fd >= 0 && is_unix_text(l->v[i].text))
+			(void)unlink(l->v[i].text + strlen(UNIX_PREFIX));
 		close_one(&l->v[i]);
 	}
 	l->n = 0;

@@ -47,7 +47,8 @@ void listeners_inherit_managed(struct listeners *l);
 /*
  * Make l exactly what c asks for: take inherited ones with the same address,
  * bind the others, close what is left over. Managed ones replace the addresses
- * of their port. user, group: owners of Unix sockets, as proc_drop.
+ * of their port. user, group: owners of Unix sockets, as proc_drop. After a
+ * failure some may be open: listeners_close.
  */
 enum gp_code listeners_open(struct listeners *l, const struct conf *c,
 	const char *user, const char *group, struct gp_error *err) GP_WUR;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the command line: which command, with which configuration. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,6 +181,20 @@ program_path(const char *argv0)
 	return n <= 0 ? NULL : strndup(room, (size_t)n);
 }
 
+/* Where the standard ones are closed, a socket could get the number of stderr
+ * and log lines would go to a peer. */
+static void
+open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static int
 run_command(struct cli *cli)
 {
@@ -198,6 +213,7 @@ main(int argc, char **argv)
 	const char *file = NULL;
 	int code;
 
+	open_standard_files();
 	proc_title_init(argc, argv);
 	cli.program = program_path(argc > 0 ? argv[0] : "");
 	cli.args = calloc((size_t)argc + 1, sizeof(*cli.args));
@@ -211,6 +227,9 @@ main(int argc, char **argv)
 		sources_set_file(&cli.sources, file);
 		code = run_command(&cli);
 	}
-	secret_wipe(&cli.sources.env_key);
+	handover_fini(&cli.handover);
+	sources_fini(&cli.sources);
+	free(cli.args);
+	free(cli.program);
 	return code;
 }

@@ -239,10 +239,11 @@ check_barred(struct master *m, int64_t now_ms)
 	const struct children_count older =
 		children_count(&m->children, NULL, SHM_WORKER);
 
-	if (mine.places == 0 || mine.barred < mine.places || m->next != NULL ||
-		m->has_told_barred)
+	if (mine.places == 0 || mine.barred < mine.places || m->next != NULL)
 		return;
 	if (older.ready > 0) {
+		if (m->has_told_barred)
+			return;
 		m->has_told_barred = true;
 		log_errx("no worker of this program can run; the ones from "
 			 "before serve on");
@@ -347,6 +348,9 @@ static void
 close_master(struct master *m)
 {
 	listeners_close(&m->listeners);
+	/* Last the pid file: who waits for its end may start the next one. */
+	if (m->lock_fd >= 0)
+		(void)close(m->lock_fd);
 	pidfile_remove(m->pid_file, m->pid_fd);
 	generation_free(&m->next);
 	generation_free(&m->live);

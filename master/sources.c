@@ -27,6 +27,16 @@ sources_init(struct sources *s)
 }
 
 void
+sources_fini(struct sources *s)
+{
+	free(s->file);
+	for (size_t i = 0; i < s->noptions; i++)
+		free(s->options[i]);
+	free(s->options);
+	secret_wipe(&s->env_key);
+}
+
+void
 sources_set_file(struct sources *s, const char *file)
 {
 	char cwd[PATH_MAX];

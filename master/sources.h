@@ -15,6 +15,8 @@ struct sources {
 };
 
 void sources_init(struct sources *s);
+/* Frees the texts and wipes the key. */
+void sources_fini(struct sources *s);
 
 /* file: relative to the current directory, or NULL for the packaged one if it
  * is there. */

@@ -2,6 +2,7 @@
 """Processes: signals, reloads, upgrades, crashes."""
 
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -87,6 +88,7 @@ class ProcessCase(unittest.TestCase):
 class Start(ProcessCase):
     def test_lines_and_titles(self):
         self.start(workers="2")
+        self.wait_log("ready: 2 workers")
         log = self.log()
         self.assertEqual(len(re.findall(r"listening on \S+ \(proxy\)", log)),
                          1)
@@ -142,6 +144,29 @@ class Start(ProcessCase):
             "-o", "state_dir=%s/other" % proxy.dir)
         self.assertEqual(r.returncode, 4)
         self.assertIn(b"already running with pid %d" % proxy.pid, r.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another")
+    def test_children_run_as_the_user(self):
+        path = os.path.join(tempfile.gettempdir(), "gpu-%d.sock" % os.getpid())
+        proxy = self.start(user="nobody", group="nogroup",
+                           listen="127.0.0.1:0, unix:%s" % path)
+        os.chmod(proxy.dir, 0o755)
+        want = [str(pwd.getpwnam("nobody").pw_uid)] * 4
+        self.assertEqual(os.stat(path).st_uid, int(want[0]))
+        self.assertEqual(os.stat(proxy.config["state_dir"]).st_uid,
+                         int(want[0]))
+        for number, generation in ((signal.SIGHUP, 2), (signal.SIGUSR2, 3)):
+            old = self.workers()
+            for pid in old + wait_until(self.admin, "the admin process"):
+                with open("/proc/%d/status" % pid, encoding="ascii") as f:
+                    status = dict(line.split(":", 1) for line in f)
+                self.assertEqual(status["Uid"].split(), want)
+                self.assertEqual(status["Groups"].split(), [])
+                self.assertEqual(int(status["CapEff"], 16), 0)
+            at = self.signal(number)
+            self.wait_log(r"ready: .*generation %d" % generation, at)
+            self.wait_workers(old, 1)
+        self.ask()
 
     def test_key_leaves_the_environment(self):
         proxy = self.start(more={"env": {"SERVER_API_KEY": "sk-very-secret"}})
@@ -624,32 +649,62 @@ class Manager(ProcessCase):
         for _ in range(3):
             self.wait_message("WATCHDOG=1")
 
-    def test_sockets_from_the_manager(self):
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        self.addCleanup(listener.close)
-        port = listener.getsockname()[1]
-        proxy = self.start(more={"start": False})
+    def listener(self):
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        return sock, "127.0.0.1:%d" % sock.getsockname()[1]
+
+    def start_with(self, listener, name, **config):
+        """Hand the socket over under this name."""
+        proxy = self.start(more={"start": False}, **config)
         # A shell names itself as the one whom the descriptor is meant for.
-        command = ('exec 3<&%d; export LISTEN_PID=$$ LISTEN_FDS=1 '
-                   'LISTEN_FDNAMES=proxy; exec "$@"' % listener.fileno())
+        number = listener.fileno()
+        command = 'exec 3<&%d %d<&-; ' % (number, number)
+        command = ((command if number != 3 else "") +
+                   'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=%s; '
+                   'exec "$@"' % name)
         with open(proxy.dir + "/proxy.log", "ab") as log:
             popen = subprocess.Popen(
                 ["sh", "-c", command, "sh"] + proxy.argv, stdout=log,
                 stderr=log, env=proxy.env, pass_fds=(listener.fileno(),))
         proxy.process = Existing(popen, proxy.dir + "/proxy.log")
-        found = self.wait_log(r"listening on (\S+) \(proxy\)")
-        self.assertEqual(found.group(1), "127.0.0.1:%d" % port)
-        proxy.address = found.group(1)
+        proxy.address = self.wait_log(
+            r"listening on (\S+) \(proxy\)").group(1)
         proxy.admin = self.wait_log(
             r"listening on (\S+) \(admin\)").group(1)
         self.wait_log(r"ready: ")
         self.ask()
+        return proxy
+
+    def test_socket_unit(self):
+        sock, address = self.listener()
+        proxy = self.start_with(sock, "proxy")
+        self.assertEqual(proxy.address, address)
         # It stays through a change of the program.
         at = self.signal(signal.SIGUSR2)
         self.wait_log(r"ready: .*generation 2", at)
         self.ask()
+
+    def test_stored_socket_is_taken_again(self):
+        sock, address = self.listener()
+        proxy = self.start_with(sock, "storedproxy", listen=address)
+        self.assertEqual(proxy.address, address)
+
+    def test_stored_socket_goes_by_its_address(self):
+        sock, address = self.listener()
+        name = address.replace("127.0.0.1", "localhost")
+        proxy = self.start_with(sock, "storedproxy", listen=name)
+        self.assertEqual(proxy.address, address)
+
+    def test_stored_socket_that_is_not_configured_is_dropped(self):
+        sock, address = self.listener()
+        proxy = self.start_with(sock, "storedproxy", listen="127.0.0.1:0")
+        self.assertNotEqual(proxy.address, address)
+        sock.close()
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(wire.address_of(address), 5).close()
 
 
 class Existing(harness.Process):

@@ -21,13 +21,6 @@ sources_with(const char *key)
 }
 
 static void
-sources_done(struct sources *s)
-{
-	secret_wipe(&s->env_key);
-	free(s->options);
-}
-
-static void
 assert_key(const struct sources *s, const char *key)
 {
 	assert_int_equal(s->env_key.n, strlen(key));
@@ -44,7 +37,7 @@ leave(const struct handover *h, const char *key)
 
 	assert_true(fd >= 0);
 	assert_ok(handover_announce(fd, getpid(), &err), &err);
-	sources_done(&s);
+	sources_fini(&s);
 }
 
 static int
@@ -113,7 +106,7 @@ test_all_comes_back(void **state)
 	assert_null(getenv(HANDOVER_VARIABLE));
 	free(got.listeners.v[0].text);
 	handover_fini(&got);
-	sources_done(&s);
+	sources_fini(&s);
 	(void)close(listener);
 	(void)close(h.shm_fd);
 	(void)close(h.pid_fd);
@@ -133,7 +126,7 @@ test_key_alone(void **state)
 	assert_key(&s, "sk-other");
 	assert_int_equal(got.shm_fd, -1);
 	assert_int_equal(got.nchildren, 0);
-	sources_done(&s);
+	sources_fini(&s);
 }
 
 /* The variable says `text`: nothing may come of it. */
@@ -148,7 +141,7 @@ assert_nothing(const char *text)
 	assert_true(secret_is_none(&s.env_key));
 	assert_int_equal(got.shm_fd, -1);
 	assert_null(getenv(HANDOVER_VARIABLE));
-	sources_done(&s);
+	sources_fini(&s);
 }
 
 static void
@@ -176,7 +169,7 @@ test_what_is_not_ours_is_ignored(void **state)
 	assert_nothing(text);
 	(void)close(open_memory);
 	(void)close(fd);
-	sources_done(&s);
+	sources_fini(&s);
 }
 
 static void
@@ -188,7 +181,7 @@ test_nothing_announced(void **state)
 	(void)state;
 	assert_int_equal(unsetenv(HANDOVER_VARIABLE), 0);
 	assert_false(handover_take(&got, &s));
-	sources_done(&s);
+	sources_fini(&s);
 }
 
 int
