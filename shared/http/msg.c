@@ -63,7 +63,9 @@ struct http_msg {
 	struct buf store;
 	size_t target_len;
 	struct place places[HTTP_FIELDS_MAX];
+	size_t nplaces;
 	struct http_field fields[HTTP_FIELDS_MAX];
+	/* Has no fields before they are all there. */
 	struct http_head head;
 	struct span piece;
 	struct gp_error failure;
@@ -98,7 +100,7 @@ on_field(llhttp_t *p, const char *at, size_t n)
 	 * the verdict is the same wherever the input was cut. */
 	if (m->phase != PHASE_HEAD || m->fields_seen >= HTTP_FIELDS_MAX)
 		return HPE_OK;
-	place = &m->places[m->head.nfields];
+	place = &m->places[m->nplaces];
 	if (!m->is_in_name)
 		*place = (struct place){ .name_at = buf_len(&m->store) };
 	m->is_in_name = true;
@@ -120,8 +122,8 @@ on_field_complete(llhttp_t *p)
 	m->fields_seen++;
 	m->is_in_name = false;
 	if (m->phase == PHASE_HEAD) {
-		m->places[m->head.nfields].value_at = buf_len(&m->store);
-		m->head.nfields++;
+		m->places[m->nplaces].value_at = buf_len(&m->store);
+		m->nplaces++;
 	}
 	return HPE_OK;
 }
@@ -131,10 +133,10 @@ on_value(llhttp_t *p, const char *at, size_t n)
 {
 	struct http_msg *m = p->data;
 
-	if (m->phase != PHASE_HEAD || m->head.nfields == 0)
+	if (m->phase != PHASE_HEAD || m->nplaces == 0)
 		return HPE_OK;
 	buf_put(&m->store, span_of(at, n));
-	m->places[m->head.nfields - 1].value_len += n;
+	m->places[m->nplaces - 1].value_len += n;
 	return HPE_OK;
 }
 
@@ -221,6 +223,7 @@ head_begin(struct http_msg *m)
 		&m->scan, is_request ? HEADSCAN_REQUEST : HEADSCAN_RESPONSE);
 	buf_reset(&m->store, HTTP_HEAD_MAX);
 	m->target_len = 0;
+	m->nplaces = 0;
 	m->chunk_ext_bytes = 0;
 	m->head = (struct http_head){
 		.target = SPAN_EMPTY,
@@ -353,6 +356,7 @@ head_fix(struct http_msg *m)
 	struct span all = buf_span(&m->store);
 
 	m->head.target = span_head(all, m->target_len);
+	m->head.nfields = m->nplaces;
 	for (size_t i = 0; i < m->head.nfields; i++) {
 		const struct place *place = &m->places[i];
 

@@ -58,7 +58,8 @@ struct http_field {
 
 struct http_msg; /* opaque: holds llhttp's state and the head's bytes */
 
-/* The finished head. Spans live until http_msg_next or http_msg_free. */
+/* The finished head; without fields and target before that, also when it was
+ * refused half-way. Spans live until http_msg_next or http_msg_free. */
 struct http_head {
 	enum http_method method;
 	struct span target; /* path and query as sent */

@@ -654,6 +654,41 @@ test_lookup(void **state)
 	assert_false(http_head_has_token(&h, SPAN("empty"), SPAN("x")));
 }
 
+/* Nothing of an earlier message shows in a head that never became whole. */
+static void
+test_unfinished_head(void **state)
+{
+	static const char *const second[] = {
+		"GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "e",
+		"GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "broken" CRLF,
+		"nonsense" CRLF,
+	};
+	struct span first = SPAN(
+		"GET /x HTTP/1.1" CRLF "Host: h" CRLF "Origin: o" CRLF CRLF);
+	struct gp_error err;
+	size_t used;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(second); i++) {
+		struct http_msg *m = http_msg_new(HTTP_REQUEST);
+		const struct http_head *h = http_msg_head(m);
+
+		assert_int_equal(
+			http_msg_feed(m, first, &used, &err), HTTP_HEAD);
+		assert_int_equal(
+			http_msg_feed(m, SPAN_EMPTY, &used, &err), HTTP_DONE);
+		assert_int_equal(h->nfields, 2);
+		http_msg_next(m);
+		assert_int_equal(h->nfields, 0);
+		assert_int_not_equal(
+			http_msg_feed(m, span_cstr(second[i]), &used, &err),
+			HTTP_HEAD);
+		assert_int_equal(h->nfields, 0);
+		assert_int_equal(h->target.n, 0);
+		http_msg_free(&m);
+	}
+}
+
 int
 main(void)
 {
@@ -668,6 +703,7 @@ main(void)
 		cmocka_unit_test(test_pipeline),
 		cmocka_unit_test(test_no_body),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_unfinished_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
