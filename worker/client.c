@@ -46,6 +46,15 @@ client_drop_body(struct client *c)
 
 /* --- states --------------------------------------------------------------- */
 
+/* While an answer is under way nothing is read. */
+static void
+client_watch(struct client *c)
+{
+	unsigned want = c->state == CLIENT_BUSY ? EV_HUP : EV_READ;
+
+	ev_io_want(&c->io, buf_len(&c->out) > 0 ? want | EV_WRITE : want);
+}
+
 static void
 client_set_state(struct client *c, enum client_state state)
 {
@@ -54,7 +63,7 @@ client_set_state(struct client *c, enum client_state state)
 	c->state = state;
 	switch (state) {
 	case CLIENT_IDLE:
-		ev_io_want(&c->io, EV_READ);
+		client_watch(c);
 		ev_timer_start(&c->timer,
 			c->worker->is_draining ?
 				WORKER_LAME_DUCK_MS :
@@ -70,11 +79,11 @@ client_set_state(struct client *c, enum client_state state)
 		break;
 	case CLIENT_BUSY:
 		ev_timer_stop(&c->timer);
-		ev_io_want(&c->io, EV_HUP);
+		client_watch(c);
 		break;
 	case CLIENT_CLOSING:
 		sock_shutdown_write(c->fd);
-		ev_io_want(&c->io, EV_READ);
+		client_watch(c);
 		ev_timer_start(&c->timer, LINGER_MS);
 		break;
 	}
@@ -130,6 +139,7 @@ client_next(struct client *c)
 {
 	c->is_answered = false;
 	c->had_request = true;
+	c->dialect = NULL;
 	buf_reset(&c->out, OUT_KEEP);
 	client_drop_body(c);
 	if (!c->keep_alive) {
@@ -180,16 +190,17 @@ client_flush(struct client *c)
 			if (!ev_timer_is_armed(&c->timer))
 				ev_timer_start(&c->timer,
 					w->conf->client_write_timeout_ms);
-			ev_io_want(&c->io, EV_WRITE | EV_HUP);
+			client_watch(c);
 			client_account(c);
 			return true;
 		}
 		metrics_add(&w->metrics->bytes_client_out, (uint64_t)n);
 		buf_consume(&c->out, (size_t)n);
 		/* Progress: the limit on a slow reader starts anew. */
-		ev_timer_stop(&c->timer);
+		if (c->state == CLIENT_BUSY)
+			ev_timer_stop(&c->timer);
 	}
-	ev_io_want(&c->io, EV_HUP);
+	client_watch(c);
 	if (c->is_answered)
 		return client_next(c);
 	return true;
@@ -345,6 +356,11 @@ client_on_io(struct ev_io *io, unsigned what)
 			session_drained(c->session);
 		return;
 	}
+	/* Bytes that came earlier are read first, at the end of this turn. */
+	if (c->state == CLIENT_IDLE && buf_len(&c->in) > 0)
+		return;
+	if ((what & EV_WRITE) && !client_flush(c))
+		return;
 	client_read(c);
 }
 

@@ -207,7 +207,6 @@ request_admit(struct client *c)
 		buf_puts(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 		if (!client_flush(c))
 			return false;
-		ev_io_want(&c->io, EV_READ);
 	}
 	return true;
 }
