@@ -4,15 +4,17 @@
 nginx and haproxy pass the bytes of the translated request on untouched;
 glmproxy translates them. All three are loaded by wrk in one run, and what
 counts is the CPU time per request of all processes of each, as a ratio to
-nginx: that is steady even where the clock is not.
+nginx: that is steady even where the clock is not. Further cases look at
+glmproxy alone (limits.py).
 
-usage: bench.py [--seconds N] [--only CASE,...]
+usage: bench.py [--seconds N] [--growth-seconds N] [--only CASE,...]
 """
 
 import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import limits
 
 TICK = os.sysconf("SC_CLK_TCK")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -159,6 +163,8 @@ class Servers:
     def __init__(self, folder):
         self.folder = folder
         self.running = []
+        self.bases = None  # of the stand-in: TLS, plain
+        self.started = {}
 
     def spawn(self, what, argv, port, **kw):
         log = open(os.path.join(self.folder, what + ".log"), "wb")
@@ -168,6 +174,12 @@ class Servers:
         if port:
             wait_for(port, p, what)
         return p
+
+    def end(self, process):
+        """Stop one before the others."""
+        self.running.remove(process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
 
     def stop(self):
         for p in reversed(self.running):
@@ -198,18 +210,47 @@ class Servers:
         ], plain)
         return tls, plain
 
-    def glmproxy(self, base):
+    def glmproxy(self, base, openai_base=None):
         port, admin = free_port(), free_port()
         ca = self.folder + "/ca.pem"
-        p = self.spawn("glmproxy" + base.split(":")[0], [
+        p = self.spawn(f"glmproxy-{port}", [
             PROGRAM, "run", "-o", f"listen=127.0.0.1:{port}",
             "-o", f"admin_listen=127.0.0.1:{admin}", "-o", "workers=2",
             "-o", f"upstream_base={base}/api/anthropic",
-            "-o", f"openai_upstream_base={base}/api/coding/paas/v4",
+            "-o", f"openai_upstream_base={openai_base or base}/api/coding/paas/v4",
             "-o", f"upstream_ca_file={ca}", "-o", f"state_dir={self.folder}/{port}",
             "-o", f"log_dir={self.folder}/{port}", "-o", f"pid_file={self.folder}/{port}.pid",
         ], port, cwd=self.folder)
         return p, port, "/v1/chat/completions"
+
+    def canned(self, connections):
+        """An upstream over TLS that gives one answer to all; connections are
+        "pooled", or all new: "resumed" or "full"."""
+        port = free_port()
+        keep, tickets = {"pooled": (60, "on"), "resumed": (0, "on"), "full": (0, "off")}[connections]
+        answer = json.dumps({"id": "msg_1", "type": "message", "role": "assistant",
+                             "model": "glm-4.6", "content": [{"type": "text", "text": "Hi."}],
+                             "stop_reason": "end_turn", "stop_sequence": None,
+                             "usage": {"input_tokens": 9, "output_tokens": 2}})
+        conf = self.path(f"canned-{connections}.conf", f"""
+daemon off; worker_processes 2; pid {self.folder}/canned-{connections}.pid;
+error_log {self.folder}/canned-error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {self.folder}/c1; proxy_temp_path {self.folder}/c2;
+  fastcgi_temp_path {self.folder}/c3; uwsgi_temp_path {self.folder}/c4;
+  scgi_temp_path {self.folder}/c5;
+  keepalive_timeout {keep}; keepalive_requests 1000000;
+  ssl_session_tickets {tickets}; ssl_session_cache off;
+  server {{ listen 127.0.0.1:{port} ssl;
+    ssl_certificate {self.folder}/cert.pem; ssl_certificate_key {self.folder}/key.pem;
+    location / {{ default_type application/json; return 200 '{answer}'; }} }}
+}}
+""")
+        self.spawn("canned-" + connections, ["nginx", "-c", conf, "-e",
+                                             self.folder + "/canned-error.log"], port)
+        return f"https://localhost:{port}"
 
     def nginx(self, base):
         port = free_port()
@@ -312,7 +353,13 @@ def compare(servers, name, bases, seconds):
               f"  p50 {median:8.0f} us" + (f"  {errors} ERRORS" if errors else ""))
     ratio = rows["glmproxy"][1] / rows["nginx"][1]
     if target:
-        print(f"  target <= {target:.1f} x nginx: {'reached' if ratio <= target else 'missed'}")
+        limits.verdict(f"<= {target:.1f} x nginx", ratio <= target)
+    else:
+        seal = limits.fields(subprocess.run(
+            [limits.TOOLS + "/seal", str(len(json.dumps(messages, separators=(",", ":"))))],
+            capture_output=True, text=True, check=True).stdout)["us"]
+        limits.verdict(f"<= encryption ({seal} us) + 350 us",
+                       rows["glmproxy"][1] <= seal + 350)
     return all(r[3] == 0 for r in rows.values())
 
 
@@ -328,33 +375,62 @@ def latency(servers, seconds):
     print(f"  glmproxy - nginx = {medians['glmproxy'] - medians['nginx']:+.0f} us (target <= +30)")
 
 
+def compare_all(servers, names, seconds):
+    for is_tls in sorted({CASES[n][1] if n in CASES else True for n in names}):
+        base = servers.bases[0 if is_tls else 1]
+        for what in ("nginx", "haproxy", "glmproxy"):
+            servers.started[what, is_tls] = getattr(servers, what)(base)
+    time.sleep(0.5)
+    ok = True
+    for name in names:
+        if name == "latency":
+            latency(servers, seconds)
+        else:
+            ok = compare(servers, name, servers.bases, seconds) and ok
+    for process, _, _ in servers.started.values():
+        servers.end(process)
+    return ok
+
+
+def raise_limits():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main():
+    this = sys.modules[__name__]
     p = argparse.ArgumentParser()
-    p.add_argument("--seconds", type=int, default=4)
-    p.add_argument("--only", default=",".join(CASES))
+    p.add_argument("--seconds", type=int, default=3, help="of load for each server and case")
+    p.add_argument("--growth-seconds", type=int, default=30)
+    alone = {
+        "idle": lambda s: limits.idle(s, this),
+        "start": lambda s: limits.start(s, this),
+        "events": lambda s: limits.events(s, this),
+        "streams-plain": lambda s: limits.streams(s, this, False),
+        "streams-tls": lambda s: limits.streams(s, this, True),
+        "handshakes": lambda s: limits.handshakes(s, this),
+        "growth": lambda s: limits.growth(s, this, args.growth_seconds),
+    }
+    names = [*CASES, "latency", *alone]
+    p.add_argument("--only", default=",".join(names), help="some of " + ",".join(names))
     args = p.parse_args()
+    wanted = args.only.split(",")
+    if set(wanted) - set(names):
+        p.error(f"no such case: {', '.join(set(wanted) - set(names))}")
+    raise_limits()
     folder = tempfile.mkdtemp(prefix="glmproxy-bench-")
     servers = Servers(folder)
     ok = True
     try:
         servers.certificates()
         tls, plain = servers.standin()
-        bases = (f"https://localhost:{tls}", f"http://localhost:{plain}")
-        begun = time.monotonic()
-        servers.started = {("glmproxy", True): servers.glmproxy(bases[0])}
-        print(f"start to accepting: {(time.monotonic() - begun) * 1000:.0f} ms")
-        for is_tls, base in ((True, bases[0]), (False, bases[1])):
-            servers.started["nginx", is_tls] = servers.nginx(base)
-            servers.started["haproxy", is_tls] = servers.haproxy(base)
-        servers.started["glmproxy", False] = servers.glmproxy(bases[1])
-        time.sleep(0.5)
-        print(f"idle memory, all processes: "
-              f"{pss_kib(servers.started['glmproxy', True][0].pid) / 1024:.1f} MiB PSS")
-        for name in args.only.split(","):
-            ok = compare(servers, name, bases, args.seconds) and ok
-        latency(servers, args.seconds)
-        print(f"memory after that: "
-              f"{pss_kib(servers.started['glmproxy', True][0].pid) / 1024:.1f} MiB PSS")
+        servers.bases = (f"https://localhost:{tls}", f"http://localhost:{plain}")
+        compared = [n for n in wanted if n not in alone]
+        if compared:
+            ok = compare_all(servers, compared, args.seconds)
+        for name in wanted:
+            if name in alone:
+                ok = alone[name](servers) and ok
     except BaseException:
         ok = False
         raise

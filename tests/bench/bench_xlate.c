@@ -72,8 +72,8 @@ run_once(struct span text, const struct xlate_route *route,
 	arena_init(&a);
 	buf_init(&out, FILE_MAX);
 	buf_init(&to, FILE_MAX);
-	x = xlate_new(&a, scratch, &profile_zai, dialects[0], LLM_CHAT, &env,
-		&out);
+	x = xlate_new(
+		&a, scratch, &profile_zai, dialects[0], LLM_CHAT, &env, &out);
 	if (xlate_read(x, text, &err) != GP_OK)
 		die(&err);
 	t3 = cpu_us();
