@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The admin port: pages, who may see them, and its small HTTP server."""
 
-import os
 import re
-import signal
-import socket
 import unittest
 
-from tests.e2e import harness, wire
+from tests.e2e import wire
 from tests.e2e.harness import Proxy, wait_until
 from tests.e2e.test_process import NOWHERE
 
