@@ -659,9 +659,9 @@ static void
 test_unfinished_head(void **state)
 {
 	static const char *const second[] = {
-		"GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "e",
-		"GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "broken" CRLF,
-		"nonsense" CRLF,
+		("GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "e"),
+		("GET / HTTP/1.1" CRLF "a: b" CRLF "c: d" CRLF "broken" CRLF),
+		("nonsense" CRLF),
 	};
 	struct span first = SPAN(
 		"GET /x HTTP/1.1" CRLF "Host: h" CRLF "Origin: o" CRLF CRLF);
