@@ -125,6 +125,10 @@ run: all ## run in the foreground against z.ai with ./glmproxy.conf
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 build/glmproxy $(DESTDIR)$(PREFIX)/sbin/glmproxy
 	install -D -m 0644 glmproxy.conf $(DESTDIR)/etc/glmproxy/glmproxy.conf
+	install -D -m 0644 packaging/man/glmproxy.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/glmproxy.8
+	install -D -m 0644 packaging/man/glmproxy.conf.5 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/glmproxy.conf.5
 
 clean: ## remove everything that was built
 	rm -rf build
