@@ -548,6 +548,7 @@ class SlowClients(ErrorCase):
     config = {"client_header_timeout_s": "1", "client_body_timeout_s": "1",
               "keepalive_timeout_s": "1"}
 
+    # row_016
     def test_slow_requests(self):
         """All at once, to wait once: a head and a body that never end, an
         idle connection, one that never speaks."""

@@ -68,6 +68,7 @@ class Forwarded(KeyCase):
 
     config = {"log_level": "debug"}
 
+    # row_017
     def test_both_headers_on_both_routes(self):
         for client in "OA":
             for fields in (bearer("k.1"), api_key("k.1"),

@@ -96,6 +96,7 @@ class NothingCrosses(Load):
 
         self.run_all([lambda i=i: client(i) for i in range(30)])
 
+    # row_113
     def test_clients_that_leave(self):
         """Half of them leave; the others get their own answers."""
         def leaver(i):

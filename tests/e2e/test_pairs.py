@@ -358,6 +358,7 @@ class Pair:
                 self.assertEqual(a.usage, {"input": 10, "cached": 0,
                                            "output": 5})
 
+    # row_013, row_014
     @both_modes
     def test_odd_transport(self, stream):
         for scenario in ("bytewise", "interim", "trailers", "http10",
@@ -569,6 +570,7 @@ class AnthropicClientAnthropicUpstream(Pair, Case):
         self.assertEqual({m["role"] for m in sent["messages"]}, {"user"})
         self.assertIn("<system-reminder>", self.sent()["body"])
 
+    # row_018
     def test_query_is_ignored(self):
         a = ask(self.proxy.address, "A", self.d.body(user("x")),
                 path="/v1/messages?beta=true&x=1")

@@ -173,6 +173,7 @@ class Pages(Case):
             self.assertTrue(b"".join(c.pieces(head)).endswith(
                 b"data: [DONE]\n\n"))
 
+    # row_016
     def test_expect_continue(self):
         body = json.dumps(DIALECTS["O"].body(user("x"))).encode()
         with self.proxy.connect() as c:

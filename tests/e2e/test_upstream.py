@@ -187,6 +187,7 @@ class Pool(UpstreamCase):
 class DeadPooled(UpstreamCase):
     standin_args = ("--idle-ms", "60")
 
+    # row_114
     def test_silent_retry(self):
         """A pooled connection that died: once more, unseen by the client."""
         retries = 0
@@ -229,6 +230,7 @@ class RetryLarge(UpstreamCase):
         self.assertEqual(got[-1]["body"], got[-2]["body"])
         self.assertNotEqual(got[-1]["connection"], got[-2]["connection"])
 
+    # row_114
     def test_never_after_the_first_byte(self):
         self.expect_log(r"upstream: .*")
         self.play("text")

@@ -92,7 +92,7 @@ test_defaults(void **state)
 		{ "openai", "glm-4.6", false, "anthropic", "glm-4.6", false },
 		{ "anthropic", "glm-4.6", false, "anthropic", "glm-4.6",
 			false },
-		/* row 116 */
+		/* row_116 */
 		{ "openai", "GLM-4.6", false, "anthropic", "glm-4.6", false },
 		{ "anthropic", "glm-4.6[1m]", false, "anthropic", "glm-4.6",
 			false },
@@ -107,7 +107,7 @@ test_defaults(void **state)
 		/* Only at the end. */
 		{ "openai", "my-openai-model", false, "anthropic",
 			"my-openai-model", false },
-		/* row 115 */
+		/* row_115 */
 		{ "anthropic", "glm-4.6-anthropic", true, "openai", "glm-4.6v",
 			false },
 		{ "openai", "glm-4.5v", true, "openai", "glm-4.5v", false },
