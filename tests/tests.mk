@@ -37,9 +37,9 @@ $(B)/tests/bench/bench_xlate: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS) $(LIBS)
 
 # The load tools of the benchmark share the stand-in's libraries.
-BENCH_TOOLS = $(B)/tests/bench/streams $(B)/tests/bench/delay
+BENCH_TOOLS = $(patsubst %,$(B)/tests/bench/%,streams delay seal)
 $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
-	$(call say,LINK)$(LINK) -o $@ $< $(STANDIN_LIBS) $(LLHTTP_LIBS)
+	$(call say,LINK)$(LINK) -o $@ $< $(STANDIN_LIBS) $(LLHTTP_LIBS) $(TLS_LIBS)
 
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
@@ -132,9 +132,9 @@ shellcheck:
 lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	packaging/deps.sh lint
 	$(MAKE) format-check structure shellcheck cppcheck
-	$(MAKE) BUILD=lint-gcc CFLAGS_lint-gcc=-O2 WERROR=-Werror \
+	$(MAKE) -j2 BUILD=lint-gcc CFLAGS_lint-gcc=-O2 WERROR=-Werror \
 		build/lint-gcc/glmproxy units standin
-	$(MAKE) BUILD=lint-clang CFLAGS_lint-clang=-O2 CC=$(CLANG) \
+	$(MAKE) -j2 BUILD=lint-clang CFLAGS_lint-clang=-O2 CC=$(CLANG) \
 		WERROR=-Werror build/lint-clang/glmproxy units
 	$(MAKE) tidy
 
