@@ -5,7 +5,7 @@
     run.py --units PROGRAM...   cmocka programs
            --fuzz PROGRAM...    fuzzers built without libFuzzer: each replays
                                 the seeds and mutations of them
-           --e2e [MODULE...]    tests/e2e/test_*.py, or those named
+           --e2e [MODULE...]    tests/e2e/test_*.py, or those named ("pairs")
            --clients            the SDKs of tests/clients
            --patience FACTOR    longer time limits, for slow builds
            --jobs N             how many at a time (the number of CPUs)
@@ -262,7 +262,8 @@ def timed(name, job, *args):
 
 def modules(named):
     if named:
-        return [os.path.basename(m).replace(".py", "") for m in named]
+        words = [os.path.basename(m).replace(".py", "") for m in named]
+        return [w if w.startswith("test_") else "test_" + w for w in words]
     found = glob.glob(os.path.join(ROOT, "tests/e2e/test_*.py"))
     names = sorted(os.path.basename(p)[:-3] for p in found)
     # The longest first, so that none runs alone at the end.

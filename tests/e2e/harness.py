@@ -45,6 +45,12 @@ ALWAYS_EXPECTED = (
 )
 
 
+def is_sanitized():
+    """True for a build under a sanitizer, which holds memory of its own."""
+    with open(GLMPROXY, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def wait_until(check, what, timeout=DEADLINE_S):
     """Ask again and again; the first true answer of check(), or a failure."""
     until = time.monotonic() + timeout

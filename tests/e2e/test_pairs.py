@@ -623,6 +623,22 @@ class AnthropicClientOpenaiUpstream(Pair, Case):
                          "Be brief.")
 
 
+class OpenaiClientAnthropicUpstreamTls(OpenaiClientAnthropicUpstream):
+    tls = True
+
+
+class OpenaiClientOpenaiUpstreamTls(OpenaiClientOpenaiUpstream):
+    tls = True
+
+
+class AnthropicClientAnthropicUpstreamTls(AnthropicClientAnthropicUpstream):
+    tls = True
+
+
+class AnthropicClientOpenaiUpstreamTls(AnthropicClientOpenaiUpstream):
+    tls = True
+
+
 class Routing(Case):
     config = {"model_map_json": '{"fast":"glm-4.5-air","my vision":"glm-4.5v",'
               '"claude-x":"glm-4.7-openai"}'}
