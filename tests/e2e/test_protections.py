@@ -203,7 +203,8 @@ class BadMessages(Case):
             self.refused(b"GET /health " + version + b"\r\nHost: a\r\n\r\n")
 
     def test_no_http(self):
-        for raw in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 99,
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 99
+        for raw in (hello,
                     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello\r\n\r\n",
                     b"\r\n" * 5 + b"x" * 50 + b"\r\n\r\n"):
             with self.proxy.connect() as conn:
