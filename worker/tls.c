@@ -69,6 +69,26 @@ static const int suites[] = {
 	0,
 };
 
+/* The fastest first: left to itself, version 2 begins with the largest, and a
+ * full handshake costs nearly twice as much. */
+#if MBEDTLS_VERSION_NUMBER >= 0x03010000
+static const uint16_t groups[] = {
+	MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+#else
+static const mbedtls_ecp_group_id groups[] = {
+	MBEDTLS_ECP_DP_CURVE25519,
+	MBEDTLS_ECP_DP_SECP256R1,
+	MBEDTLS_ECP_DP_SECP384R1,
+	MBEDTLS_ECP_DP_SECP521R1,
+	MBEDTLS_ECP_DP_NONE,
+};
+#endif
+
 static enum gp_code
 tls_error(struct gp_error *err, const char *what, int rc)
 {
@@ -117,6 +137,11 @@ set_preferences(struct tls *t)
 	mbedtls_ssl_conf_ca_chain(c, &t->trusted, NULL);
 	mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, &t->random);
 	mbedtls_ssl_conf_ciphersuites(c, suites);
+#if MBEDTLS_VERSION_NUMBER >= 0x03010000
+	mbedtls_ssl_conf_groups(c, groups);
+#else
+	mbedtls_ssl_conf_curves(c, groups);
+#endif
 	mbedtls_ssl_conf_session_tickets(
 		c, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
