@@ -43,6 +43,29 @@ inflate_free(struct inflate **z)
 	*z = NULL;
 }
 
+/* Decode into what room there is in out. One byte more than fits is what tells
+ * a body that is too large from one that fits exactly. */
+static int
+inflate_piece(struct inflate *z, struct buf *out)
+{
+	size_t room = MIN(PIECE, out->max - buf_len(out));
+	Bytef spare;
+	int rc;
+
+	z->z.next_out = &spare;
+	z->z.avail_out = 1;
+	if (room > 0) {
+		z->z.next_out = (Bytef *)buf_reserve(out, room);
+		z->z.avail_out = (uInt)room;
+	}
+	rc = inflate(&z->z, Z_NO_FLUSH);
+	if (room > 0)
+		buf_commit(out, room - z->z.avail_out);
+	else if (z->z.avail_out == 0)
+		buf_putc(out, (char)spare);
+	return rc;
+}
+
 enum gp_code
 inflate_feed(struct inflate *z, struct span in, struct buf *out,
 	struct gp_error *err)
@@ -51,7 +74,6 @@ inflate_feed(struct inflate *z, struct span in, struct buf *out,
 	z->z.avail_in = (uInt)in.n;
 	GP_ASSERT(in.n <= UINT32_MAX);
 	while (z->z.avail_in > 0 || z->z.avail_out == 0) {
-		char *to;
 		int rc;
 
 		if (z->is_done)
@@ -60,13 +82,9 @@ inflate_feed(struct inflate *z, struct span in, struct buf *out,
 				gp_fail(err, GP_E_PEER,
 					"bytes behind the end of a compressed "
 					"body");
-		to = buf_reserve(out, PIECE);
-		if (to == NULL)
+		rc = inflate_piece(z, out);
+		if (out->bad)
 			return buf_check(out, err);
-		z->z.next_out = (Bytef *)to;
-		z->z.avail_out = PIECE;
-		rc = inflate(&z->z, Z_NO_FLUSH);
-		buf_commit(out, PIECE - z->z.avail_out);
 		if (rc == Z_STREAM_END)
 			z->is_done = true;
 		else if (rc == Z_BUF_ERROR)
