@@ -1,46 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* conn.c - connecting to upstreams, and bytes over what was connected. */
+/* conn.c - connections to upstreams: their bytes, their ends, their pool. */
 #include "worker/conn.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/base/check.h"
-#include "shared/sys/log.h"
-#include "shared/sys/sock.h"
+#include "worker/conn_private.h"
 
-#define READ_SIZE       65536
-#define READS_A_TURN    4
-#define RESOLVE_LOOK_MS 10   /* between looks for addresses */
-#define ATTEMPT_MIN_MS  1000 /* for one address, while others wait */
-
-enum conn_state {
-	CONN_RESOLVING,
-	CONN_CONNECTING,
-	CONN_TUNNEL,
-	CONN_HANDSHAKE,
-	CONN_UP,
-	CONN_IDLE,
-};
-
-struct conn_full {
-	struct conn pub;
-	enum conn_state state;
-	const struct conn_handler *handler;
-	void *ctx;
-	int fd;
-	struct ev_io io;
-	struct ev_timer timer;
-	int64_t deadline_ms;
-	struct sock_addr addrs[SHM_ADDRS];
-	size_t naddrs, next_addr;
-	int last_errno;
-	struct tls_conn *tls;
-	bool is_paused;
-	bool wants_write;
-};
+#define READ_SIZE    65536
+#define READS_A_TURN 4
 
 static struct conn_full *
 full(struct conn *c)
@@ -48,28 +19,16 @@ full(struct conn *c)
 	return CONTAINER_OF(c, struct conn_full, pub);
 }
 
-static struct upstreams *
-all(const struct conn_full *c)
-{
-	return c->pub.upstream->all;
-}
-
-static const struct url *
-base(const struct conn_full *c)
-{
-	return &c->pub.upstream->conf->url;
-}
-
 /* --- ends ----------------------------------------------------------------- */
 
-static void
+void
 conn_drop_socket(struct conn_full *c)
 {
 	tls_conn_free(&c->tls);
 	ev_io_stop(&c->io);
 	if (c->fd >= 0) {
 		close(c->fd);
-		metrics_sub(&all(c)->metrics->upstream_live, 1);
+		metrics_sub(&conn_all(c)->metrics->upstream_live, 1);
 	}
 	c->fd = -1;
 }
@@ -85,41 +44,36 @@ conn_close(struct conn **cp)
 	*cp = NULL;
 	if (c->state == CONN_IDLE) {
 		c->pub.upstream->nidle--;
-		all(c)->nidle--;
+		conn_all(c)->nidle--;
 	}
 	list_remove(&c->pub.link);
+	list_remove(&c->turn);
 	ev_timer_stop(&c->timer);
 	conn_drop_socket(c);
 	http_msg_free(&c->pub.msg);
 	free(c);
 }
 
-/* Tell the owner; it closes. */
-static void
+void
 conn_fail(struct conn_full *c, const struct gp_error *err)
 {
 	c->handler->failed(c->ctx, err);
 }
 
-static void
+void
 conn_fail_with(struct conn_full *c, enum gp_code code, const char *what)
 {
-	const struct url *u = base(c);
+	const struct url *proxy = conn_all(c)->proxy;
+	const struct url *u = c->state == CONN_CONNECTING && proxy != NULL ?
+		proxy :
+		conn_base(c);
 	struct gp_error err;
 
 	gp_fail(&err, code, "%s (%.*s:%u)", what, SPAN_ARG(u->host), u->port);
 	conn_fail(c, &err);
 }
 
-/* --- connecting ----------------------------------------------------------- */
-
-static int64_t
-time_left(const struct conn_full *c)
-{
-	return c->deadline_ms - ev_now_ms(all(c)->ev);
-}
-
-static void
+void
 conn_watch(struct conn_full *c)
 {
 	bool reads = c->state != CONN_CONNECTING && !c->is_paused;
@@ -136,179 +90,7 @@ conn_watch(struct conn_full *c)
 		ev_io_want(&c->io, want);
 }
 
-static void
-conn_is_up(struct conn_full *c)
-{
-	c->state = CONN_UP;
-	c->wants_write = false;
-	ev_timer_stop(&c->timer);
-	conn_watch(c);
-	c->handler->up(c->ctx);
-}
-
-/* One step; a turn of the loop has room for only one. */
-static void
-conn_handshake(struct conn_full *c)
-{
-	struct upstreams *u = all(c);
-	struct gp_error err;
-
-	if (u->handshake_in_turn) {
-		ev_timer_start(&c->timer, 0);
-		return;
-	}
-	u->handshake_in_turn = true;
-	ev_defer_start(u->ev, &u->turn_end);
-	ev_timer_start(&c->timer, MAX(time_left(c), 1));
-	switch (tls_handshake(c->tls, &err)) {
-	case TLS_DONE:
-		metrics_add(tls_was_resumed(c->tls) ?
-				&u->metrics->tls_resumed :
-				&u->metrics->tls_handshakes,
-			1);
-		conn_is_up(c);
-		break;
-	case TLS_WANT_READ:
-		c->wants_write = false;
-		conn_watch(c);
-		break;
-	case TLS_WANT_WRITE:
-		c->wants_write = true;
-		conn_watch(c);
-		break;
-	case TLS_CLOSED:
-	case TLS_FAIL:
-		conn_fail(c, &err);
-		break;
-	}
-}
-
-static void
-conn_begin_tls(struct conn_full *c)
-{
-	struct upstream *u = c->pub.upstream;
-
-	if (!base(c)->is_tls) {
-		conn_is_up(c);
-		return;
-	}
-	c->tls = tls_conn_new(u->all->tls, u->session, base(c)->host, c->fd);
-	c->state = CONN_HANDSHAKE;
-	conn_watch(c);
-	conn_handshake(c);
-}
-
-static void
-conn_begin_tunnel(struct conn_full *c)
-{
-	const struct url *u = base(c);
-	char text[2 * URL_HOST_MAX + 128];
-	int n = snprintf(text, sizeof(text),
-		u->is_ipv6 ?
-			"CONNECT [%.*s]:%u HTTP/1.1\r\nhost: "
-			"[%.*s]:%u\r\n\r\n" :
-			"CONNECT %.*s:%u HTTP/1.1\r\nhost: %.*s:%u\r\n\r\n",
-		SPAN_ARG(u->host), u->port, SPAN_ARG(u->host), u->port);
-
-	/* The first bytes on a fresh connection always fit. */
-	if (write(c->fd, text, (size_t)n) != n) {
-		conn_fail_with(c, GP_E_CLOSED, "the proxy does not answer");
-		return;
-	}
-	http_msg_expect_no_body(c->pub.msg);
-	c->state = CONN_TUNNEL;
-	c->wants_write = false;
-	conn_watch(c);
-}
-
-static void
-conn_connected(struct conn_full *c)
-{
-	metrics_add(&all(c)->metrics->upstream_connects, 1);
-	c->wants_write = false;
-	ev_timer_start(&c->timer, MAX(time_left(c), 1));
-	if (all(c)->proxy != NULL)
-		conn_begin_tunnel(c);
-	else
-		conn_begin_tls(c);
-}
-
-static void
-conn_try_next(struct conn_full *c)
-{
-	uint16_t port =
-		all(c)->proxy != NULL ? all(c)->proxy->port : base(c)->port;
-	size_t others;
-
-	conn_drop_socket(c);
-	while (c->next_addr < c->naddrs) {
-		struct sock_addr *a = &c->addrs[c->next_addr++];
-
-		sock_addr_set_port(a, port);
-		c->fd = sock_connect(a);
-		if (c->fd >= 0)
-			break;
-		c->last_errno = errno;
-	}
-	if (c->fd < 0) {
-		conn_fail_with(c, GP_E_SYSTEM, strerrordesc_np(c->last_errno));
-		return;
-	}
-	metrics_add(&all(c)->metrics->upstream_live, 1);
-	c->state = CONN_CONNECTING;
-	c->wants_write = true;
-	others = c->naddrs - c->next_addr;
-	ev_timer_start(&c->timer,
-		others == 0 ? MAX(time_left(c), 1) :
-			      MAX(time_left(c) / (int64_t)(others + 1),
-				      ATTEMPT_MIN_MS));
-	conn_watch(c);
-}
-
-static void
-conn_resolve(struct conn_full *c)
-{
-	c->naddrs = shm_host_get(c->pub.upstream->conf->host, c->addrs);
-	c->next_addr = 0;
-	if (c->naddrs > 0)
-		conn_try_next(c);
-	else if (time_left(c) > 0)
-		ev_timer_start(&c->timer, RESOLVE_LOOK_MS);
-	else
-		conn_fail_with(c, GP_E_SYSTEM,
-			"the upstream's name has no address yet");
-}
-
 /* --- reading -------------------------------------------------------------- */
-
-/* The proxy's answer to CONNECT. */
-static void
-conn_read_tunnel(struct conn_full *c, struct span bytes)
-{
-	struct gp_error err;
-	enum http_step step = HTTP_HEAD;
-	size_t used;
-
-	while (step == HTTP_HEAD) {
-		step = http_msg_feed(c->pub.msg, bytes, &used, &err);
-		bytes = span_from(bytes, used);
-		if (step == HTTP_HEAD &&
-			http_msg_head(c->pub.msg)->status / 100 != 2) {
-			conn_fail_with(c, GP_E_PEER,
-				"upstream_proxy refuses to connect");
-			return;
-		}
-	}
-	if (step == HTTP_MORE)
-		return;
-	if (step != HTTP_DONE || bytes.n > 0) {
-		conn_fail_with(c, GP_E_PEER,
-			"upstream_proxy gave no proper answer to CONNECT");
-		return;
-	}
-	http_msg_next(c->pub.msg);
-	conn_begin_tls(c);
-}
 
 /* Decrypt and hand out all that is there. False when c is gone. */
 static bool
@@ -342,7 +124,7 @@ conn_decrypt(struct conn_full *c)
 static bool
 conn_take(struct conn_full *c, const char *bytes, size_t n)
 {
-	metrics_add(&all(c)->metrics->bytes_upstream_in, n);
+	metrics_add(&conn_all(c)->metrics->bytes_upstream_in, n);
 	if (c->state == CONN_TUNNEL) {
 		if (n == 0)
 			conn_fail_with(c, GP_E_CLOSED,
@@ -405,20 +187,10 @@ conn_on_timer(struct ev_timer *t)
 		conn_resolve(c);
 		return;
 	case CONN_CONNECTING:
-		c->last_errno = ETIMEDOUT;
-		if (time_left(c) > 0 && c->next_addr < c->naddrs) {
-			conn_try_next(c);
-			return;
-		}
-		break;
-	case CONN_HANDSHAKE:
-		if (time_left(c) > 0) {
-			conn_handshake(c);
-			return;
-		}
-		break;
 	case CONN_TUNNEL:
-		break;
+	case CONN_HANDSHAKE:
+		conn_connect_timeout(c);
+		return;
 	case CONN_UP:
 		/* Resumed: TLS may hold what no socket will announce. */
 		if (conn_decrypt(c))
@@ -428,14 +200,14 @@ conn_on_timer(struct ev_timer *t)
 		conn_close(&pub);
 		return;
 	}
-	conn_fail_with(c, GP_E_TIMEOUT,
-		"no connection to the upstream within connect_timeout_s");
 }
 
 static void
-conn_ready(struct conn_full *c)
+conn_ready(struct conn_full *c, unsigned what)
 {
-	if (!c->wants_write) {
+	/* An upstream that does not take the rest of a request may have
+	 * answered it all the same. */
+	if (!(what & EV_WRITE)) {
 		conn_read(c);
 		return;
 	}
@@ -453,17 +225,10 @@ conn_on_io(struct ev_io *io, unsigned what)
 {
 	struct conn_full *c = CONTAINER_OF(io, struct conn_full, io);
 	struct conn *pub = &c->pub;
-	int e;
 
 	switch (c->state) {
 	case CONN_CONNECTING:
-		e = sock_error(c->fd);
-		if (e == 0) {
-			conn_connected(c);
-			return;
-		}
-		c->last_errno = e;
-		conn_try_next(c);
+		conn_connect_ends(c);
 		return;
 	case CONN_IDLE:
 		/* It has closed, or says something that nobody asked for. */
@@ -472,12 +237,11 @@ conn_on_io(struct ev_io *io, unsigned what)
 	case CONN_HANDSHAKE:
 	case CONN_TUNNEL:
 	case CONN_UP:
-		conn_ready(c);
+		conn_ready(c, what);
 		return;
 	case CONN_RESOLVING:
 		break;
 	}
-	(void)what;
 	GP_UNREACHED();
 }
 
@@ -493,6 +257,7 @@ conn_open(struct upstream *u, int64_t limit_ms, const struct conn_handler *h,
 	c->pub.upstream = u;
 	c->pub.msg = http_msg_new(HTTP_RESPONSE);
 	list_init(&c->pub.link);
+	list_init(&c->turn);
 	c->handler = h;
 	c->ctx = ctx;
 	c->fd = -1;
@@ -528,7 +293,8 @@ conn_park(struct conn **cp)
 	struct upstream *u = c->pub.upstream;
 	size_t limit = (size_t)u->all->conf->upstream_keepalive;
 
-	if (limit == 0) {
+	/* What TLS still holds belongs to nobody, as what the socket does. */
+	if (limit == 0 || (c->tls != NULL && tls_has_input(c->tls))) {
 		conn_close(cp);
 		return;
 	}
@@ -545,22 +311,45 @@ conn_park(struct conn **cp)
 	ev_timer_start(&c->timer, u->all->conf->upstream_keepalive_idle_ms);
 }
 
-struct conn *
-conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
+static struct conn_full *
+conn_take_idle(struct upstream *u)
 {
-	struct conn_full *c;
+	struct conn_full *c =
+		full(CONTAINER_OF(u->idle.next, struct conn, link));
 
-	if (list_is_empty(&u->idle))
-		return NULL;
-	c = full(CONTAINER_OF(u->idle.next, struct conn, link));
 	list_remove(&c->pub.link);
 	u->nidle--;
 	u->all->nidle--;
 	ev_timer_stop(&c->timer);
 	c->state = CONN_UP;
-	c->handler = h;
-	c->ctx = ctx;
-	return &c->pub;
+	return c;
+}
+
+/* The loop may not have come to it yet: bytes that are there before a request
+ * would pass for its answer. */
+static bool
+is_quiet(const struct conn_full *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		errno == EAGAIN;
+}
+
+struct conn *
+conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
+{
+	while (!list_is_empty(&u->idle)) {
+		struct conn_full *c = conn_take_idle(u);
+		struct conn *pub = &c->pub;
+
+		c->handler = h;
+		c->ctx = ctx;
+		if (is_quiet(c))
+			return pub;
+		conn_close(&pub);
+	}
+	return NULL;
 }
 
 enum gp_code
@@ -588,7 +377,7 @@ conn_write(struct conn *conn, struct span bytes, size_t *used,
 				err, GP_E_CLOSED, "%s", strerrordesc_np(errno));
 		*used = n > 0 ? (size_t)n : 0;
 	}
-	metrics_add(&all(c)->metrics->bytes_upstream_out, *used);
+	metrics_add(&conn_all(c)->metrics->bytes_upstream_out, *used);
 	c->wants_write = *used < bytes.n;
 	conn_watch(c);
 	return GP_OK;

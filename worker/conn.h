@@ -51,8 +51,10 @@ struct upstreams {
 	size_t n;
 	size_t nidle;
 	size_t nexchanges;
+	struct list unheard; /* exchanges that exchange_finish has let go */
 	/* A handshake costs milliseconds: at most one step a loop turn. */
 	bool handshake_in_turn;
+	struct list handshakes; /* of connections that wait for their turn */
 	struct ev_defer turn_end;
 };
 
@@ -71,10 +73,14 @@ struct conn *conn_open(struct upstream *u, int64_t limit_ms,
 void conn_close(struct conn **c);
 
 /* Put an idle connection into the pool (over the limit the upstream with the
- * most loses its oldest), or take the latest out. NULL when there is none. */
+ * most loses its oldest), or take the latest out that has stayed silent. NULL
+ * when there is none. */
 void conn_park(struct conn **c);
 struct conn *conn_unpark(
 	struct upstream *u, const struct conn_handler *h, void *ctx);
+
+/* The end of a turn: the longest waiting handshake goes on. */
+void conn_next_handshake(struct upstreams *u);
 
 /* Write what the socket takes; *used of the bytes are gone. When not all are,
  * `writable` is called later. GP_E_* when the connection broke. */

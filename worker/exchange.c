@@ -20,6 +20,7 @@ enum exchange_state {
 };
 
 struct exchange {
+	struct list link; /* all->unheard */
 	struct upstreams *all;
 	struct upstream *upstream;
 	const struct exchange_handler *handler; /* NULL: nobody listens */
@@ -35,7 +36,9 @@ struct exchange {
 	struct inflate *inflate;
 	bool is_reused;
 	bool is_fresh_only; /* the silent retry */
+	bool is_cut;        /* answered before all of it was sent */
 	bool had_bytes;
+	bool had_body;
 	bool is_paused;
 	unsigned in_call; /* depth of calls to the handler */
 	bool is_dead;     /* freed when the last of them returns */
@@ -64,6 +67,7 @@ exchange_free(struct exchange *x)
 	x->handler = NULL;
 	if (x->in_call > 0)
 		return;
+	list_remove(&x->link);
 	x->all->nexchanges--;
 	free(x);
 }
@@ -86,7 +90,8 @@ exchange_fail(struct exchange *x, const struct gp_error *err)
 	const struct exchange_handler *h = x->handler;
 	void *ctx = x->ctx;
 
-	metrics_add(&x->all->metrics->upstream_errors, 1);
+	if (h != NULL)
+		metrics_add(&x->all->metrics->upstream_errors, 1);
 	exchange_free(x);
 	if (h != NULL)
 		h->fail(ctx, err);
@@ -124,8 +129,18 @@ is_all_sent(const struct exchange *x)
 	return x->sent == buf_len(&x->head) + buf_len(&x->body);
 }
 
-/* False when x is gone. */
-static bool
+/* The request will not be needed again. */
+static void
+forget_request(struct exchange *x)
+{
+	buf_fini(&x->head);
+	buf_fini(&x->body);
+	buf_init(&x->head, 0);
+	buf_init(&x->body, 0);
+	x->sent = 0;
+}
+
+static void
 exchange_send(struct exchange *x)
 {
 	struct gp_error err;
@@ -143,12 +158,13 @@ exchange_send(struct exchange *x)
 			 * tells. */
 			log_debug("%s: sending stopped: %s", x->context,
 				err.text);
-			return true;
+			return;
 		}
 		if (used < piece.n)
-			return true;
+			return;
 	}
-	return true;
+	if (x->state == EXCHANGE_BODY)
+		forget_request(x);
 }
 
 static void
@@ -160,8 +176,7 @@ on_up(void *ctx)
 	x->conn->requests++;
 	metrics_add(&x->all->metrics->upstream_requests, 1);
 	ev_timer_start(&x->timer, x->head_timeout_ms);
-	if (!exchange_send(x))
-		return;
+	exchange_send(x);
 }
 
 static void
@@ -169,11 +184,19 @@ on_writable(void *ctx)
 {
 	struct exchange *x = ctx;
 
-	if (x->state == EXCHANGE_SENDING && !exchange_send(x))
-		return;
+	if (x->handler != NULL)
+		exchange_send(x);
 }
 
 /* --- the answer ----------------------------------------------------------- */
+
+/* The limit on silence starts anew. */
+static void
+heard(struct exchange *x)
+{
+	if (x->handler != NULL && !x->is_paused)
+		ev_timer_start(&x->timer, x->silence_timeout_ms);
+}
 
 static bool
 take_head(struct exchange *x)
@@ -191,15 +214,12 @@ take_head(struct exchange *x)
 		}
 	}
 	x->state = EXCHANGE_BODY;
-	if (is_all_sent(x)) {
-		buf_fini(&x->head);
-		buf_fini(&x->body);
-		buf_init(&x->head, 0);
-		buf_init(&x->body, 0);
-		x->sent = 0;
+	/* Nobody reads the rest of a request that is refused already. */
+	if (is_all_sent(x) || head->status / 100 != 2) {
+		x->is_cut = !is_all_sent(x);
+		forget_request(x);
 	}
-	if (x->handler == NULL)
-		return true;
+	heard(x);
 	x->in_call++;
 	x->handler->head(x->ctx, head);
 	return call_over(x);
@@ -222,11 +242,13 @@ take_body(struct exchange *x, struct span piece)
 	struct buf out;
 	bool goes_on;
 
+	x->had_body = true;
 	if (x->inflate == NULL)
 		return give_body(x, piece);
 	buf_init(&out, INFLATED_MAX);
 	if (inflate_feed(x->inflate, piece, &out, &err) != GP_OK) {
 		buf_fini(&out);
+		err.code = GP_E_PEER;
 		exchange_fail(x, &err);
 		return false;
 	}
@@ -240,14 +262,15 @@ take_end(struct exchange *x, bool has_more)
 {
 	const struct http_head *head = http_msg_head(x->conn->msg);
 
-	if (x->inflate != NULL && !inflate_is_done(x->inflate)) {
+	if (x->inflate != NULL && x->had_body && !inflate_is_done(x->inflate)) {
 		exchange_fail_with(x, GP_E_CLOSED,
 			"the upstream's compressed answer was cut");
 		return;
 	}
 	/* Bytes behind an answer belong to nobody: such a connection could
 	 * hand one client another's words. */
-	exchange_done(x, head->keep_alive && !has_more && is_all_sent(x));
+	exchange_done(x,
+		head->keep_alive && !has_more && !x->is_cut && is_all_sent(x));
 }
 
 /* False when the connection is no longer x's. */
@@ -255,12 +278,12 @@ static bool
 on_bytes(void *ctx, struct span bytes)
 {
 	struct exchange *x = ctx;
-	struct gp_error err;
+	struct gp_error err, told;
 	size_t used;
 
 	x->had_bytes = true;
 	if (x->state == EXCHANGE_BODY)
-		ev_timer_start(&x->timer, x->silence_timeout_ms);
+		heard(x);
 	for (;;) {
 		enum http_step step =
 			http_msg_feed(x->conn->msg, bytes, &used, &err);
@@ -272,7 +295,6 @@ on_bytes(void *ctx, struct span bytes)
 		case HTTP_HEAD:
 			if (!take_head(x))
 				return false;
-			ev_timer_start(&x->timer, x->silence_timeout_ms);
 			break;
 		case HTTP_BODY:
 			if (!take_body(x, http_msg_piece(x->conn->msg)))
@@ -282,10 +304,10 @@ on_bytes(void *ctx, struct span bytes)
 			take_end(x, bytes.n > 0);
 			return false;
 		case HTTP_FAIL:
-			gp_fail(&err, GP_E_PEER,
+			gp_fail(&told, GP_E_PEER,
 				"the upstream's answer is not HTTP: %s",
 				err.text);
-			exchange_fail(x, &err);
+			exchange_fail(x, &told);
 			return false;
 		}
 	}
@@ -396,6 +418,7 @@ exchange_start(struct upstreams *u, const struct exchange_request *req,
 	struct exchange *x = calloc(1, sizeof(*x));
 
 	GP_ASSERT(x != NULL && req->upstream < u->n);
+	list_init(&x->link);
 	x->all = u;
 	x->upstream = &u->list[req->upstream];
 	x->handler = handler;
@@ -454,7 +477,16 @@ exchange_finish(struct exchange **xp)
 		exchange_free(x);
 		return;
 	}
+	list_push_back(&x->all->unheard, &x->link);
 	ev_timer_start(&x->timer, FINISH_MS);
+}
+
+void
+exchange_end_unheard(struct upstreams *u)
+{
+	LIST_EACH (&u->unheard, it, safe)
+		exchange_free(CONTAINER_OF(it, struct exchange, link));
+	GP_ASSERT(u->nexchanges == 0);
 }
 
 bool

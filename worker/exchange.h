@@ -39,7 +39,8 @@ struct upstream_conf {
 struct upstreams *upstreams_new(struct ev *ev, const struct conf *conf,
 	const struct upstream_conf *list, size_t n, const struct url *proxy,
 	struct metrics *metrics);
-/* Close idle connections, free everything; asserts that no exchange lives. */
+/* Close all connections, free everything; asserts that no exchange lives but
+ * those that were finished. */
 void upstreams_free(struct upstreams **u);
 /* Close idle connections (draining). */
 void upstreams_close_idle(struct upstreams *u);
@@ -82,6 +83,9 @@ void exchange_cancel(struct exchange **x);
 /* The answer is complete for us: read on in the background for a moment so
  * that the connection can be used again; no more callbacks. Clears *x. */
 void exchange_finish(struct exchange **x);
+/* Close what is still read in the background; asserts that nothing else is
+ * under way. */
+void exchange_end_unheard(struct upstreams *u);
 
 /* Numbers for records. */
 bool exchange_was_reused(const struct exchange *x);

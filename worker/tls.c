@@ -144,6 +144,12 @@ set_preferences(struct tls *t)
 #endif
 	mbedtls_ssl_conf_session_tickets(
 		c, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) &&                                       \
+	defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)
+	/* From 3.6.1 on tickets are thrown away unless asked for. */
+	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+		c, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+#endif
 #if MBEDTLS_VERSION_NUMBER >= 0x03020000
 	mbedtls_ssl_conf_min_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
 #else
@@ -273,10 +279,10 @@ tls_input(struct tls_conn *c, struct span bytes)
 	c->input = buf_span(&c->kept);
 }
 
-size_t
-tls_input_left(const struct tls_conn *c)
+bool
+tls_has_input(const struct tls_conn *c)
 {
-	return c->input.n;
+	return c->input.n > 0 || mbedtls_ssl_check_pending(&c->ssl) != 0;
 }
 
 void
@@ -353,6 +359,19 @@ save_session(struct tls_conn *c)
 	s->has_saved = mbedtls_ssl_get_session(&c->ssl, &s->saved) == 0;
 }
 
+/* In TLS 1.3 there is nothing to resume before a ticket has come. */
+static bool
+has_session(const struct tls_conn *c)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+	return mbedtls_ssl_get_version_number(&c->ssl) !=
+		MBEDTLS_SSL_VERSION_TLS1_3;
+#else
+	(void)c;
+	return true;
+#endif
+}
+
 /* What to wait for, if that is all rc says. */
 static bool
 is_wait(int rc, enum tls_step *step)
@@ -396,7 +415,7 @@ tls_handshake(struct tls_conn *c, struct gp_error *err)
 		c->is_up = true;
 		/* A server may hand out a ticket in a resumed handshake, too;
 		 * the old session stays good for others all the same. */
-		if (c->saw_certificate)
+		if (c->saw_certificate && has_session(c))
 			save_session(c);
 		return TLS_DONE;
 	}
@@ -447,14 +466,15 @@ tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 		*got = (size_t)rc;
 		return TLS_DONE;
 	}
-	if (rc == 0 || rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+	if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
 		c->is_up = false;
 		return TLS_CLOSED;
 	}
 	if (is_wait(rc, &step))
 		return step;
 	c->is_up = false;
-	if (rc == MBEDTLS_ERR_SSL_CONN_EOF)
+	/* Anybody on the way can end TCP: that ends no body. */
+	if (rc == 0 || rc == MBEDTLS_ERR_SSL_CONN_EOF)
 		gp_fail(err, GP_E_CLOSED,
 			"the upstream broke off the connection");
 	else

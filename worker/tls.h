@@ -43,8 +43,8 @@ void tls_conn_free(struct tls_conn **c);
  * the bytes go, tls_input_keep copies what was not used. */
 void tls_input(struct tls_conn *c, struct span bytes);
 void tls_input_keep(struct tls_conn *c);
-/* Input that was not used yet. */
-size_t tls_input_left(const struct tls_conn *c);
+/* There is input that was not used yet, or not handed out. */
+bool tls_has_input(const struct tls_conn *c);
 /* The peer has closed its side. */
 void tls_input_eof(struct tls_conn *c);
 

@@ -9,7 +9,7 @@
 static void
 on_turn_end(struct ev_defer *d)
 {
-	CONTAINER_OF(d, struct upstreams, turn_end)->handshake_in_turn = false;
+	conn_next_handshake(CONTAINER_OF(d, struct upstreams, turn_end));
 }
 
 struct upstreams *
@@ -27,6 +27,8 @@ upstreams_new(struct ev *ev, const struct conf *conf,
 	u->metrics = metrics;
 	u->proxy = proxy;
 	u->n = n;
+	list_init(&u->unheard);
+	list_init(&u->handshakes);
 	ev_defer_init(&u->turn_end, on_turn_end);
 	for (size_t i = 0; i < n; i++) {
 		u->list[i].all = u;
@@ -60,6 +62,7 @@ upstreams_free(struct upstreams **up)
 {
 	struct upstreams *u = *up;
 
+	exchange_end_unheard(u);
 	upstreams_close_idle(u);
 	ev_defer_stop(&u->turn_end);
 	for (size_t i = 0; i < u->n; i++)

@@ -1,0 +1,476 @@
+# SPDX-License-Identifier: MIT
+"""Peers that do what no decent peer does: clients that pipeline, dawdle and
+leave, upstreams that answer early, too much, too late or not at all."""
+
+import gzip
+import json
+import os
+import re
+import select
+import socket
+import ssl
+import threading
+import time
+import unittest
+
+from tests.e2e import tunnel, wire
+from tests.e2e.chat import DIALECTS, ask, user
+from tests.e2e.harness import (DEADLINE_S, KEY, Case, Proxy, as_bytes, certs,
+                               post_fields, wait_until)
+
+TICKS_S = os.sysconf("SC_CLK_TCK")
+WATCH_S = 0.4  # how long a worker is watched for spinning
+ANSWER = as_bytes({
+    "id": "1", "created": 1, "model": "m", "choices": [{
+        "index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": "fine"}}]})
+
+
+def answer(body=ANSWER, status=b"200 OK", extra=b""):
+    return (b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%s"
+            b"Content-Length: %d\r\n\r\n" % (status, extra, len(body)) + body)
+
+
+class Script(tunnel.Server):
+    """An upstream that does what a function says with each connection."""
+
+    def __init__(self, play, context=None):
+        self.play = play
+        self.context = context
+        self.failures = []
+        super().__init__()
+
+    def serve(self, sock):
+        if self.context is not None:
+            sock = self.context.wrap_socket(sock, server_side=True)
+            self.connections.append(sock)
+        self.play(sock)
+
+
+def until_closed(sock):
+    """Read until the peer has left."""
+    try:
+        while sock.recv(65536):
+            pass
+    except OSError:
+        pass
+
+
+class AttackCase(Case):
+    """Helpers; no tests."""
+
+    def upstream(self, play, tls=False, **config):
+        """A proxy with a scripted upstream."""
+        context = None
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(os.path.join(certs(), "cert.pem"),
+                                    os.path.join(certs(), "key.pem"))
+            config["upstream_ca_file"] = os.path.join(certs(), "ca.pem")
+        server = Script(play, context)
+        self.addCleanup(server.close)
+        url = "%s://localhost:%s" % ("https" if tls else "http",
+                                     server.address.rpartition(":")[2])
+        config.setdefault("openai_upstream_base", url + "/o")
+        config.setdefault("upstream_base", url + "/a")
+        proxy = self.own_proxy(config)
+        proxy.server = server
+        return proxy
+
+    def chat(self, proxy=None, text="x", stream=False, size=0, client="O",
+             upstream="-openai", **more):
+        turns = user(text)
+        if size:
+            turns = [("user", "y" * size), ("assistant", "x")] + turns
+        body = DIALECTS[client].body(turns, stream=stream,
+                                     model="glm-4.6" + upstream, **more)
+        return ask((proxy or self.proxy).address, client, body)
+
+    def begin(self, proxy=None, text="x", stream=True, client="O",
+              upstream="-openai", rcvbuf=None, **more):
+        """Send a chat; its connection."""
+        conn = (proxy or self.proxy).connect(rcvbuf=rcvbuf)
+        self.addCleanup(conn.close)
+        conn.request("POST", DIALECTS[client].path, post_fields(), as_bytes(
+            DIALECTS[client].body(user(text), stream=stream,
+                                  model="glm-4.6" + upstream, **more)))
+        return conn
+
+    def metric(self, name, proxy=None):
+        return (proxy or self.proxy).metrics()["glmproxy_" + name]
+
+    def wait_metric(self, name, value, proxy=None):
+        wait_until(lambda: self.metric(name, proxy) == value,
+                   "%s to be %s" % (name, value))
+
+    def worker(self, proxy=None):
+        return (proxy or self.proxy).children("worker")[0]
+
+    def check_idle(self, proxy=None):
+        """The worker sleeps: it does not turn over an event for ever."""
+        pid = self.worker(proxy)
+        before = cpu_s(pid)
+        select.select([], [], [], WATCH_S)
+        self.assertLess(cpu_s(pid) - before, WATCH_S / 4, "the worker spins")
+
+    def check_clean(self, proxy=None):
+        """Nothing is left of what has been."""
+        self.wait_metric("streams", 0, proxy)
+        self.wait_metric("buffered_bytes", 0, proxy)
+        self.wait_metric("client_connections", 0, proxy)
+
+
+def cpu_s(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_S
+
+
+class Pipelining(AttackCase):
+
+    def test_many(self):
+        """Requests cut by the size of a read keep their order."""
+        n = 3000
+        with self.proxy.connect() as conn:
+            def send():
+                conn.send(b"".join(
+                    b"GET /v1/models/m%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    % i for i in range(n)))
+
+            thread = threading.Thread(target=send)
+            thread.start()
+            for i in range(n):
+                r = conn.response("GET")
+                self.assertEqual(r.status, 404, i)
+                self.assertIn('"m%d\\"' % i, r.body.decode(), i)
+            thread.join()
+
+    def test_behind_a_chat(self):
+        """Bytes that wait come before bytes that arrive."""
+        head = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+                b"Authorization: Bearer k\r\nContent-Length: %d\r\n\r\n")
+        body = as_bytes(DIALECTS["O"].body(user("[[slow first=50]]")))
+        get = b"GET /v1/models/m%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with self.proxy.connect() as conn:
+            whole = head % len(body) + body + get % 1 + get % 2
+            conn.send(whole[:-20])
+            r = conn.response()
+            self.assertEqual(r.status, 200)
+            conn.send(whole[-20:] + get % 3)
+            for i in range(1, 4):
+                self.assertIn("m%d" % i, conn.response("GET").body.decode())
+
+    def test_request_behind_a_last_one(self):
+        """What comes behind connection: close is not answered."""
+        get = b"GET /health HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+        with self.proxy.connect() as conn:
+            conn.send(get % b"Connection: close\r\n" + get % b"" * 3)
+            self.assertEqual(conn.response("GET").status, 200)
+            self.assertEqual(conn.ends(), b"")
+
+
+class Leftovers(AttackCase):
+    """Nothing of an earlier request is seen in a later one."""
+
+    config = {"cors_origins": "https://app.example",
+              "client_header_timeout_s": "1"}
+
+    FIRST = (b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+             b"x-api-key: k\r\nOrigin: https://app.example\r\n"
+             b"anthropic-version: 1\r\n\r\n")
+
+    def second(self, raw):
+        with self.proxy.connect() as conn:
+            conn.send(self.FIRST)
+            self.assertEqual(conn.response("GET").get(
+                "access-control-allow-origin"), "https://app.example")
+            conn.send(raw)
+            r = conn.response()
+            self.assertIsNone(r.get("access-control-allow-origin"))
+            self.assertNotIn("request-id", [n for n, _ in r.head.fields])
+            self.assertEqual(conn.ends(), b"")
+            return r
+
+    def test_broken_head(self):
+        for filler in (b"a: b\r\n", b"filler: " + b"x" * 30000 + b"\r\n"):
+            r = self.second(b"GET / HTTP/1.1\r\n" + filler * 2 + b"a: b\r\n" * 3
+                            + b"no colon\r\n\r\n")
+            self.assertEqual(r.status, 400)
+
+    def test_head_that_does_not_end(self):
+        r = self.second(b"GET / HTTP/1.1\r\n" + b"a: " + b"b" * 30000 + b"\r\n"
+                        + b"a: b\r\n" * 6)
+        self.assertEqual(r.status, 408)
+
+    def test_dialect(self):
+        """A 400 is in the dialect of its own request only."""
+        body = as_bytes(DIALECTS["A"].body(user("x")))
+        with self.proxy.connect() as conn:
+            conn.request("POST", "/v1/messages", post_fields(), body)
+            self.assertEqual(conn.response().status, 200)
+            conn.send(b"nonsense\r\n\r\n")
+            r = conn.response()
+            self.assertEqual(r.status, 400)
+            self.assertIn("param", r.json()["error"])
+
+
+class EarlyAnswers(AttackCase):
+    """Upstreams that answer before they have read the request."""
+
+    SIZE = 6000000
+
+    def early(self, reply, goes_on=None):
+        done = threading.Event()
+        self.addCleanup(done.set)
+
+        def play(sock):
+            tunnel.read_head(sock)
+            sock.sendall(reply)
+            if goes_on is not None:
+                goes_on(sock)
+            else:
+                done.wait(DEADLINE_S)
+
+        proxy = self.upstream(play)
+        return proxy, done
+
+    def test_refusal(self):
+        """The answer is passed on although the rest is never read."""
+        proxy, _ = self.early(answer(b'{"error":{"code":"1113",'
+                                     b'"message":"no"}}', b"429 No"))
+        a = self.chat(proxy, size=self.SIZE)
+        self.assertEqual(a.status, 429)
+        self.check_idle(proxy)
+        self.check_clean(proxy)
+
+    def test_refusal_and_close(self):
+        def leave(sock):
+            sock.shutdown(socket.SHUT_WR)
+            until_closed(sock)
+
+        proxy, _ = self.early(answer(b'{"error":{"code":"1113",'
+                                     b'"message":"no"}}', b"429 No",
+                                     b"Connection: close\r\n"), leave)
+        self.assertEqual(self.chat(proxy, size=self.SIZE).status, 429)
+
+    def test_no_spin_while_nothing_is_read(self):
+        """Part of a head, and a request that nobody reads."""
+        proxy, _ = self.early(b"HTTP/1.1 200 OK\r\n")
+        conn = self.begin(proxy, "y" * self.SIZE)
+        wait_until(lambda: self.metric("upstream_requests_total", proxy) == 1,
+                   "the request to be sent")
+        self.check_idle(proxy)
+        conn.close()
+        self.check_clean(proxy)
+
+    def test_head_first(self):
+        """200 at once, then the rest of the request is read."""
+        got = []
+
+        def go_on(sock):
+            left = self.SIZE
+            while left > 0:
+                n = len(sock.recv(65536))
+                if n == 0:
+                    return
+                left -= n
+            got.append(left)
+            sock.sendall(ANSWER)
+            until_closed(sock)
+
+        head = answer()[:-len(ANSWER)]
+        proxy, _ = self.early(head, go_on)
+        a = self.chat(proxy, size=self.SIZE)
+        self.assertEqual((a.status, a.text), (200, "fine"))
+        self.assertEqual(len(got), 1)
+
+
+class Finished(AttackCase):
+    """What upstream says when nobody listens any more."""
+
+    def test_endless_rest_is_cut(self):
+        """A stop word has ended the answer; upstream goes on for ever."""
+        closed = threading.Event()
+
+        def play(sock):
+            tunnel.read_request(sock)
+            chunk = (b'data: {"id":"1","created":1,"model":"m","choices":[{'
+                     b'"index":0,"delta":{"content":"STOP word "}}]}\n\n')
+            sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream"
+                         b"\r\ntransfer-encoding: chunked\r\n\r\n")
+            try:
+                while True:
+                    sock.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                    select.select([], [], [], 0.02)
+            except OSError:
+                closed.set()
+
+        proxy = self.upstream(play)
+        a = self.chat(proxy, client="A", stop=["STOP"])
+        self.assertEqual(a.status, 200)
+        self.assertTrue(closed.wait(4), "upstream goes on")
+        self.assertEqual(self.metric("upstream_errors_total", proxy), 0)
+
+    def test_rest_at_the_end(self):
+        """The proxy leaves while the rest of an answer is awaited."""
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+                b"transfer-encoding: chunked\r\n\r\n")
+            data = (b'data: {"id":"1","created":1,"model":"m","choices":[{'
+                    b'"index":0,"delta":{"content":"x"},"finish_reason":'
+                    b'"stop"}]}\n\ndata: [DONE]\n\n')
+            sock.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+            until_closed(sock)
+
+        proxy = self.upstream(play)
+        a = self.chat(proxy, stream=True)
+        self.assertTrue(a.ended)
+        # _end_own: exit status 0, also with a leak checker.
+
+
+class BadUpstreams(AttackCase):
+
+    def test_reason_is_told_once(self):
+        self.expect_log(r"upstream: ")
+
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(b"HTTP/3.9 200 OK\r\n\r\n")
+            until_closed(sock)
+
+        proxy = self.upstream(play)
+        a = self.chat(proxy)
+        self.assertEqual(a.status, 502)
+        self.assertEqual(a.error["message"].count("not HTTP"), 1)
+        self.assertRegex(a.error["message"], r"not HTTP: \S+ \S+")
+        log = proxy.process.log()
+        self.assertEqual(len(re.findall("upstream: ", log)), 1)
+        self.assertRegex(log, r"warn worker\S* req=req_[A-Za-z0-9]{24}: "
+                         r"upstream: the upstream's answer is not HTTP")
+
+    def test_empty_body_with_a_coding(self):
+        """Nothing, compressed, is not a cut answer."""
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(answer(b"", b"529 Busy",
+                                b"Content-Encoding: gzip\r\n"))
+            until_closed(sock)
+
+        a = self.chat(self.upstream(play))
+        self.assertEqual(a.status, 429)
+
+    def test_bomb(self):
+        """It is upstream's fault, not too large a request."""
+        self.expect_log(r"upstream: ")
+        bomb = gzip.compress(b" " * (50 << 20))
+
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(answer(bomb, extra=b"Content-Encoding: gzip\r\n"))
+            until_closed(sock)
+
+        proxy = self.upstream(play)
+        self.assertEqual(self.chat(proxy).status, 502)
+        self.check_clean(proxy)
+
+    def test_interim_answers_without_end(self):
+        self.expect_log(r"upstream: ")
+
+        def play(sock):
+            tunnel.read_request(sock)
+            try:
+                for _ in range(100):
+                    sock.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            finally:
+                until_closed(sock)
+
+        self.assertEqual(self.chat(self.upstream(play)).status, 502)
+
+    def test_no_body_statuses(self):
+        for status in (b"204 None", b"304 Same"):
+            def play(sock, status=status):
+                tunnel.read_request(sock)
+                sock.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+                until_closed(sock)
+
+            with self.subTest(status=status):
+                a = self.chat(self.upstream(play))
+                self.assertEqual(a.status, 502)
+
+
+class ForeignBytes(AttackCase):
+    """A connection on which upstream speaks out of turn is not used again."""
+
+    def play_extra(self, tls, when):
+        numbers = []
+
+        def play(sock):
+            numbers.append(1)
+            mine = len(numbers)
+            evil = answer(ANSWER.replace(b"fine", b"evil"))
+            while tunnel.read_request(sock):
+                good = answer(ANSWER.replace(b"fine", b"n%d" % mine))
+                if when == "one record":
+                    sock.sendall(good + evil)
+                elif when == "two records":
+                    # One segment, two TLS records.
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                    sock.sendall(good)
+                    sock.sendall(evil)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+                elif when == "later":
+                    sock.sendall(good)
+                    sock.sendall(evil)
+
+        proxy = self.upstream(play, tls)
+        for i in range(1, 6):
+            a = self.chat(proxy)
+            self.assertEqual(a.status, 200)
+            self.assertEqual(a.text, "n%d" % i)
+        self.assertEqual(self.metric("upstream_retries_total", proxy), 0)
+
+    def test_plain(self):
+        self.play_extra(False, "one record")
+
+    def test_tls(self):
+        self.play_extra(True, "one record")
+
+    def test_tls_records(self):
+        self.play_extra(True, "two records")
+
+
+class Truncated(AttackCase):
+    """An end that anybody on the way could have made."""
+
+    def test_tls_without_goodbye(self):
+        """A body that lasts until the end, and no close_notify."""
+        self.expect_log(r"upstream: ")
+
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json"
+                         b"\r\n\r\n" + ANSWER)
+            # Only TCP's end.
+            with socket.socket(fileno=os.dup(sock.fileno())) as tcp:
+                tcp.shutdown(socket.SHUT_WR)
+            until_closed(sock)
+
+        proxy = self.upstream(play, tls=True)
+        self.assertEqual(self.chat(proxy).status, 502)
+
+    def test_tls_with_goodbye(self):
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json"
+                         b"\r\n\r\n" + ANSWER)
+            sock.unwrap()
+
+        proxy = self.upstream(play, tls=True)
+        a = self.chat(proxy)
+        self.assertEqual((a.status, a.text), (200, "fine"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* conn_connect.c - from an upstream's addresses to a connection that is up. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/conn_private.h"
+
+#define RESOLVE_LOOK_MS 10   /* between looks for addresses */
+#define ATTEMPT_MIN_MS  1000 /* for one address, while others wait */
+
+static int64_t
+time_left(const struct conn_full *c)
+{
+	return c->deadline_ms - ev_now_ms(conn_all(c)->ev);
+}
+
+static void
+conn_is_up(struct conn_full *c)
+{
+	c->state = CONN_UP;
+	c->wants_write = false;
+	ev_timer_stop(&c->timer);
+	conn_watch(c);
+	c->handler->up(c->ctx);
+}
+
+/* A turn of the loop has room for only one step: the others queue. */
+void
+conn_handshake(struct conn_full *c)
+{
+	struct upstreams *u = conn_all(c);
+	struct gp_error err;
+
+	if (u->handshake_in_turn) {
+		if (list_is_empty(&c->turn))
+			list_push_back(&u->handshakes, &c->turn);
+		return;
+	}
+	list_remove(&c->turn);
+	u->handshake_in_turn = true;
+	ev_defer_start(u->ev, &u->turn_end);
+	ev_timer_start(&c->timer, MAX(time_left(c), 1));
+	switch (tls_handshake(c->tls, &err)) {
+	case TLS_DONE:
+		metrics_add(tls_was_resumed(c->tls) ?
+				&u->metrics->tls_resumed :
+				&u->metrics->tls_handshakes,
+			1);
+		conn_is_up(c);
+		break;
+	case TLS_WANT_READ:
+		c->wants_write = false;
+		conn_watch(c);
+		break;
+	case TLS_WANT_WRITE:
+		c->wants_write = true;
+		conn_watch(c);
+		break;
+	case TLS_CLOSED:
+	case TLS_FAIL:
+		conn_fail(c, &err);
+		break;
+	}
+}
+
+void
+conn_next_handshake(struct upstreams *u)
+{
+	u->handshake_in_turn = false;
+	if (!list_is_empty(&u->handshakes))
+		conn_handshake(CONTAINER_OF(
+			u->handshakes.next, struct conn_full, turn));
+}
+
+static void
+conn_begin_tls(struct conn_full *c)
+{
+	struct upstream *u = c->pub.upstream;
+
+	if (!conn_base(c)->is_tls) {
+		conn_is_up(c);
+		return;
+	}
+	c->tls = tls_conn_new(
+		u->all->tls, u->session, conn_base(c)->host, c->fd);
+	c->state = CONN_HANDSHAKE;
+	conn_watch(c);
+	conn_handshake(c);
+}
+
+static void
+conn_begin_tunnel(struct conn_full *c)
+{
+	const struct url *u = conn_base(c);
+	char text[2 * URL_HOST_MAX + 128];
+	int n = snprintf(text, sizeof(text),
+		u->is_ipv6 ?
+			"CONNECT [%.*s]:%u HTTP/1.1\r\nhost: "
+			"[%.*s]:%u\r\n\r\n" :
+			"CONNECT %.*s:%u HTTP/1.1\r\nhost: %.*s:%u\r\n\r\n",
+		SPAN_ARG(u->host), u->port, SPAN_ARG(u->host), u->port);
+
+	/* The first bytes on a fresh connection always fit. */
+	if (write(c->fd, text, (size_t)n) != n) {
+		conn_fail_with(c, GP_E_CLOSED, "the proxy does not answer");
+		return;
+	}
+	http_msg_expect_no_body(c->pub.msg);
+	c->state = CONN_TUNNEL;
+	c->wants_write = false;
+	conn_watch(c);
+}
+
+static void
+conn_connected(struct conn_full *c)
+{
+	metrics_add(&conn_all(c)->metrics->upstream_connects, 1);
+	c->wants_write = false;
+	ev_timer_start(&c->timer, MAX(time_left(c), 1));
+	if (conn_all(c)->proxy != NULL)
+		conn_begin_tunnel(c);
+	else
+		conn_begin_tls(c);
+}
+
+static void
+conn_try_next(struct conn_full *c)
+{
+	uint16_t port = conn_all(c)->proxy != NULL ? conn_all(c)->proxy->port :
+						     conn_base(c)->port;
+	size_t others;
+
+	conn_drop_socket(c);
+	while (c->next_addr < c->naddrs) {
+		struct sock_addr *a = &c->addrs[c->next_addr++];
+
+		sock_addr_set_port(a, port);
+		c->fd = sock_connect(a);
+		if (c->fd >= 0)
+			break;
+		c->last_errno = errno;
+	}
+	if (c->fd < 0) {
+		conn_fail_with(c, GP_E_SYSTEM, strerrordesc_np(c->last_errno));
+		return;
+	}
+	metrics_add(&conn_all(c)->metrics->upstream_live, 1);
+	c->state = CONN_CONNECTING;
+	c->wants_write = true;
+	others = c->naddrs - c->next_addr;
+	ev_timer_start(&c->timer,
+		others == 0 ? MAX(time_left(c), 1) :
+			      MAX(time_left(c) / (int64_t)(others + 1),
+				      ATTEMPT_MIN_MS));
+	conn_watch(c);
+}
+
+void
+conn_resolve(struct conn_full *c)
+{
+	c->naddrs = shm_host_get(c->pub.upstream->conf->host, c->addrs);
+	c->next_addr = 0;
+	if (c->naddrs > 0)
+		conn_try_next(c);
+	else if (time_left(c) > 0)
+		ev_timer_start(&c->timer, RESOLVE_LOOK_MS);
+	else
+		conn_fail_with(c, GP_E_SYSTEM,
+			"the upstream's name has no address yet");
+}
+
+/* The proxy's answer to CONNECT. */
+void
+conn_read_tunnel(struct conn_full *c, struct span bytes)
+{
+	struct gp_error err;
+	enum http_step step = HTTP_HEAD;
+	size_t used;
+
+	while (step == HTTP_HEAD) {
+		step = http_msg_feed(c->pub.msg, bytes, &used, &err);
+		bytes = span_from(bytes, used);
+		if (step == HTTP_HEAD &&
+			http_msg_head(c->pub.msg)->status / 100 != 2) {
+			conn_fail_with(c, GP_E_PEER,
+				"upstream_proxy refuses to connect");
+			return;
+		}
+	}
+	if (step == HTTP_MORE)
+		return;
+	if (step != HTTP_DONE || bytes.n > 0) {
+		conn_fail_with(c, GP_E_PEER,
+			"upstream_proxy gave no proper answer to CONNECT");
+		return;
+	}
+	http_msg_next(c->pub.msg);
+	conn_begin_tls(c);
+}
+
+/* --- events --------------------------------------------------------------- */
+
+void
+conn_connect_ends(struct conn_full *c)
+{
+	int e = sock_error(c->fd);
+
+	if (e == 0) {
+		conn_connected(c);
+		return;
+	}
+	c->last_errno = e;
+	conn_try_next(c);
+}
+
+void
+conn_connect_timeout(struct conn_full *c)
+{
+	if (c->state == CONN_CONNECTING && time_left(c) > 0 &&
+		c->next_addr < c->naddrs) {
+		c->last_errno = ETIMEDOUT;
+		conn_try_next(c);
+		return;
+	}
+	conn_fail_with(c, GP_E_TIMEOUT,
+		"no connection to the upstream within connect_timeout_s");
+}
