@@ -218,7 +218,7 @@ router_init(struct router *r, const struct link *link, struct gp_error *err)
 		rc = url_parse(conf->upstream_proxy, &r->proxy, err);
 		r->has_proxy = true;
 	}
-	for (size_t i = 0; rc == GP_OK && i < ndialects; i++)
+	for (size_t i = 0; rc == GP_OK && i < ARRAY_LEN(bases); i++)
 		rc = add_upstream(r, dialects[i], bases[i], link, err);
 	if (rc != GP_OK)
 		return rc;
