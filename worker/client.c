@@ -46,12 +46,17 @@ client_drop_body(struct client *c)
 
 /* --- states --------------------------------------------------------------- */
 
-/* While an answer is under way nothing is read. */
+/* While an answer is under way nothing is read. Reading stays asked for until
+ * bytes come early all the same: who waits for answers costs no epoll_ctl. */
 static void
 client_watch(struct client *c)
 {
-	unsigned want = c->state == CLIENT_BUSY ? EV_HUP : EV_READ;
+	unsigned want = EV_READ | EV_HUP;
 
+	if (c->state != CLIENT_BUSY)
+		c->is_early = false;
+	if (c->is_early)
+		want = EV_HUP;
 	ev_io_want(&c->io, buf_len(&c->out) > 0 ? want | EV_WRITE : want);
 }
 
@@ -344,16 +349,28 @@ client_read(struct client *c)
 /* --- events --------------------------------------------------------------- */
 
 static void
+client_on_io_busy(struct client *c, unsigned what)
+{
+	if (what & EV_HUP) {
+		client_close(c);
+		return;
+	}
+	if (what & EV_READ) {
+		c->is_early = true;
+		client_watch(c);
+	}
+	if ((what & EV_WRITE) && client_flush(c) && c->session != NULL &&
+		buf_len(&c->out) < CLIENT_OUT_LOW)
+		session_drained(c->session);
+}
+
+static void
 client_on_io(struct ev_io *io, unsigned what)
 {
 	struct client *c = CONTAINER_OF(io, struct client, io);
 
 	if (c->state == CLIENT_BUSY) {
-		if (what & EV_HUP)
-			client_close(c);
-		else if ((what & EV_WRITE) && client_flush(c) &&
-			c->session != NULL && buf_len(&c->out) < CLIENT_OUT_LOW)
-			session_drained(c->session);
+		client_on_io_busy(c, what);
 		return;
 	}
 	/* Bytes that came earlier are read first, at the end of this turn. */
@@ -404,6 +421,6 @@ client_open(struct worker *w, int fd)
 	metrics_add(&w->metrics->connections_live, 1);
 	atomic_store_explicit(&w->slot->connections, (uint32_t)w->nclients,
 		memory_order_relaxed);
-	ev_io_start(&c->io, fd, EV_READ);
+	ev_io_start(&c->io, fd, EV_READ | EV_HUP);
 	client_set_state(c, CLIENT_IDLE);
 }

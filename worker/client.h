@@ -47,6 +47,7 @@ struct client {
 	bool keep_alive;  /* after the present answer */
 	bool is_answered; /* the answer is in out, whole */
 	bool had_request;
+	bool is_early; /* bytes of the next request wait in the socket */
 	struct session *session; /* while a chat is under way */
 	/* Of the present request. */
 	const struct dialect *dialect;
