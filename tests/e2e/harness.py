@@ -349,6 +349,9 @@ class Proxy:
             if status != 0:
                 raise AssertionError("the proxy ended with %d; its log:\n%s"
                                      % (status, self.process.log()))
+            if "Sanitizer" in self.process.log():
+                raise AssertionError("a sanitizer speaks at the end:\n%s"
+                                     % self.process.log()[-6000:])
         finally:
             self.process.kill()
             self.remove()

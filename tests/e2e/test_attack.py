@@ -5,6 +5,7 @@ leave, upstreams that answer early, too much, too late or not at all."""
 import gzip
 import json
 import os
+import random
 import re
 import select
 import socket
@@ -470,6 +471,205 @@ class Truncated(AttackCase):
         proxy = self.upstream(play, tls=True)
         a = self.chat(proxy)
         self.assertEqual((a.status, a.text), (200, "fine"))
+
+
+class HalfStates(AttackCase):
+    """Connections that stand still: no processor time, and an end."""
+
+    config = {"client_header_timeout_s": "1", "client_body_timeout_s": "1",
+              "client_write_timeout_s": "1", "keepalive_timeout_s": "1"}
+
+    def test_says_nothing(self):
+        with self.proxy.connect() as conn:
+            self.check_idle()
+            self.assertEqual(conn.ends(), b"")
+
+    def test_says_nothing_more(self):
+        with self.proxy.connect() as conn:
+            conn.request("GET", "/health")
+            conn.response("GET")
+            self.check_idle()
+            self.assertEqual(conn.ends(), b"")
+
+    def test_dawdles(self):
+        """Bytes do not extend the time for a head, but that for a body."""
+        start = time.monotonic()
+        with self.proxy.connect() as conn:
+            try:
+                while time.monotonic() - start < DEADLINE_S:
+                    conn.send(b"GET / HTTP/1.1\r\na: b\r\n"
+                              if conn.buf == b"" else b"")
+                    conn.sock.settimeout(0.1)
+                    if not conn.more():
+                        break
+            except (OSError, TimeoutError, wire.Cut):
+                pass
+            self.assertLess(time.monotonic() - start, 5)
+
+    def test_body_stops(self):
+        with self.proxy.connect() as conn:
+            conn.send(b"POST /v1/messages HTTP/1.1\r\nHost: a\r\n"
+                      b"x-api-key: k\r\nContent-Length: 9\r\n\r\n{")
+            self.check_idle()
+            r = conn.response()
+            self.assertEqual(r.status, 408)
+            self.assertEqual(conn.ends(), b"")
+
+    def test_refused_and_stays(self):
+        """The answer is there; the client neither reads on nor leaves."""
+        with self.proxy.connect() as conn:
+            conn.send(b"nonsense\r\n\r\n")
+            conn.response()
+            conn.send(b"x" * 100000)
+            self.check_idle()
+            self.wait_metric("client_connections", 0)
+
+    def test_pipelines_while_it_waits(self):
+        conn = self.begin(text="[[slow first=800]]")
+        conn.send(b"GET /v1/models/m1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.check_idle()
+        self.assertEqual(conn.response().status, 200)
+        self.assertEqual(conn.response("GET").status, 404)
+
+    def test_upstream_is_silent(self):
+        conn = self.begin(text="[[no_head]]")
+        self.standin.wait_request(self.since)
+        self.check_idle()
+        conn.close()
+        self.check_clean()
+
+
+class SlowReaders(AttackCase):
+    """Clients that take no bytes for a while: over TLS below."""
+
+    config = {"client_write_timeout_s": "3"}
+
+    def held_back(self, scenario):
+        """A stream that upstream was stopped in."""
+        conn = self.begin(text="[[%s]]" % scenario, rcvbuf=4096)
+        head = conn.read_head()
+        seen = []
+
+        def still():
+            seen.append(self.metric(
+                'bytes_total{leg="upstream",direction="in"}'))
+            return len(seen) > 20 and seen[-20] == seen[-1]
+
+        wait_until(still, "upstream to be held back")
+        return conn, head
+
+    def rest(self, conn, head):
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        return [e.data for e in wire.sse(conn.pieces(head))]
+
+    def test_reads_on(self):
+        conn, head = self.held_back("many n=100000")
+        self.check_idle()
+        got = self.rest(conn, head)
+        self.assertEqual(sum(d.count('"content"') for d in got), 100001)
+        self.assertEqual(got[-1], "[DONE]")
+        conn.close()
+        self.check_clean()
+
+    def test_stops_for_good(self):
+        conn, _ = self.held_back("many n=100000")
+        before = self.metric("cancelled_total")
+        self.wait_metric("streams", 0)
+        self.assertEqual(self.metric("cancelled_total"), before + 1)
+        conn.close()
+        self.check_clean()
+
+    def test_upstream_ends_meanwhile(self):
+        """Its end is seen when the client reads on, not before."""
+        self.expect_log(r"upstream: ")
+        for fault in ("cut", "reset", "no_done"):
+            with self.subTest(fault=fault):
+                conn, head = self.held_back(
+                    "many n=100000 fault=%s at=99990" % fault
+                    if fault != "no_done" else "many n=20000 fault=no_done")
+                self.check_idle()
+                got = self.rest(conn, head)
+                self.assertEqual(fault == "no_done", got[-1] == "[DONE]")
+                conn.close()
+        self.check_clean()
+
+
+class SlowReadersTls(SlowReaders):
+    tls = True
+
+
+class Chaos(AttackCase):
+    """Clients and upstreams that leave at any moment, many at a time."""
+
+    config = {"connect_timeout_s": "2", "request_timeout_s": "2",
+              "stream_timeout_s": "2", "upstream_keepalive": "4"}
+    expected = (r"upstream: ",)
+    refusals = True
+    THREADS, ROUNDS = 6, 60
+    SCENARIOS = (
+        "text", "text words=400 per=1", "many n=3000", "big bytes=300000",
+        "cut", "torn", "reset", "close_early", "reset_early", "close_once",
+        "error_mid", "error_first", "error code=1302", "html502", "ends_early",
+        "no_done", "gzip", "bad_gzip", "extra_bytes", "garbage", "http10",
+        "slow head=5 first=5 delay=3 words=30 per=1", "interim", "redirect",
+        "no_head", "silent", "bytewise", "bad_json", "two_lengths",
+        "text close=1", "tools2", "trailers", "sse_for_body",
+        "json_for_stream", "stop_sequence", "box", "empty502")
+
+    def one(self, rng):
+        client = rng.choice("OA")
+        d = DIALECTS[client]
+        text = "z" * rng.choice((0, 0, 100, 400000)) + " [[%s]]" % rng.choice(
+            self.SCENARIOS)
+        body = as_bytes(d.body(
+            user(text), stream=rng.random() < 0.6,
+            model="glm-4.6" + rng.choice(("-openai", "-anthropic", ""))))
+        with self.proxy.connect(
+                rcvbuf=rng.choice((None, 4096)), timeout=6) as conn:
+            for _ in range(rng.choice((1, 1, 2, 5))):
+                conn.request("POST", d.path, post_fields(), body)
+                if rng.random() < 0.3:
+                    conn.request("GET", "/v1/models")
+                how = rng.random()
+                if how < 0.15:
+                    return conn.reset()
+                if how < 0.3:
+                    conn.fin()
+                    return conn.ends()
+                if how < 0.55:
+                    conn.more(rng.choice((1, 100, 5000)))
+                    return conn.reset() if how < 0.4 else None
+                conn.response()
+
+    def play(self, seed, failures):
+        rng = random.Random(seed)
+        for i in range(self.ROUNDS):
+            try:
+                self.one(rng)
+            except (wire.Cut, ConnectionError, BrokenPipeError):
+                pass
+            except (TimeoutError, wire.WireError, OSError) as err:
+                failures.append((seed, i, repr(err)))
+
+    def test_nothing_is_left(self):
+        pid, failures = self.worker(), []
+        threads = [threading.Thread(target=self.play, args=(i, failures))
+                   for i in range(self.THREADS)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(failures, [])
+        self.check_clean()
+        self.assertEqual(self.worker(), pid, "the worker has died")
+        wait_until(lambda: self.standin.stats()["in_flight"] == 0,
+                   "upstream to be left")
+        self.assertEqual(self.chat(text="[[say text=ok]]").text, "ok")
+        self.check_idle()
+
+
+class ChaosTls(Chaos):
+    tls = True
 
 
 if __name__ == "__main__":
