@@ -105,7 +105,7 @@ format: ## lay out the C files
 	$(FORMAT) -i $(C_FILES)
 
 format-check:
-	$(FORMAT) --dry-run -Werror $(C_FILES)
+	@$(FORMAT) --dry-run -Werror $(C_FILES)
 
 structure: all
 	tests/lint/layers.sh

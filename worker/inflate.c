@@ -49,7 +49,7 @@ static int
 inflate_piece(struct inflate *z, struct buf *out)
 {
 	size_t room = MIN(PIECE, out->max - buf_len(out));
-	Bytef spare;
+	Bytef spare = 0;
 	int rc;
 
 	z->z.next_out = &spare;
