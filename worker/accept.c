@@ -12,7 +12,10 @@
 #include "worker/client.h"
 
 #define ACCEPTS_PER_EVENT 8
-#define LOOK_AGAIN_MS     5 /* while another worker is to catch up */
+/* While another worker is to catch up: soon, then less and less often, since a
+ * client that just stays should wake nobody two hundred times a second. */
+#define LOOK_AGAIN_MS     5
+#define LOOK_AGAIN_MAX_MS 80
 #define SHORT_OF_FDS_MS   200
 
 struct listener {
@@ -25,6 +28,7 @@ struct acceptor {
 	struct ev_timer again;
 	struct listener listeners[LINK_LISTENERS_MAX];
 	size_t n;
+	int64_t look_ms; /* until the next look */
 	bool is_armed;
 };
 
@@ -87,7 +91,8 @@ must_wait(struct acceptor *a)
 
 	if (w->nclients >= (size_t)w->conf->max_connections ||
 		has_more_than_its_share(w)) {
-		disarm(a, LOOK_AGAIN_MS);
+		a->look_ms = LOOK_AGAIN_MS;
+		disarm(a, a->look_ms);
 		return true;
 	}
 	return false;
@@ -127,11 +132,15 @@ on_listener(struct ev_io *io, unsigned what)
 
 /* What is still there now was left by the others too: without this it would
  * wait until the next one comes and wakes somebody. */
-static void
+static bool
 take_leftovers(struct acceptor *a)
 {
-	for (size_t i = 0; i < a->n && !a->is_armed; i++)
-		(void)take_one(a, a->worker->link->listeners[i]);
+	bool has_taken = false;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (take_one(a, a->worker->link->listeners[i]))
+			has_taken = true;
+	return has_taken;
 }
 
 static void
@@ -147,9 +156,12 @@ on_again(struct ev_timer *t)
 		arm(a);
 		return;
 	}
-	ev_timer_start(&a->again, LOOK_AGAIN_MS);
-	if (!is_full)
-		take_leftovers(a);
+	if (is_full || take_leftovers(a))
+		a->look_ms = LOOK_AGAIN_MS;
+	else
+		a->look_ms = MIN(2 * a->look_ms, LOOK_AGAIN_MAX_MS);
+	if (!ev_timer_is_armed(&a->again))
+		ev_timer_start(&a->again, a->look_ms);
 }
 
 struct acceptor *
@@ -160,6 +172,7 @@ acceptor_new(struct worker *w)
 	GP_ASSERT(a != NULL);
 	a->worker = w;
 	a->n = w->link->nlisteners;
+	a->look_ms = LOOK_AGAIN_MS;
 	ev_timer_init(&a->again, w->ev, on_again);
 	for (size_t i = 0; i < a->n; i++) {
 		struct listener *l = &a->listeners[i];
