@@ -17,6 +17,7 @@
 #define LOOK_AGAIN_MS     5
 #define LOOK_AGAIN_MAX_MS 80
 #define SHORT_OF_FDS_MS   200
+#define WARN_AGAIN_MS     10000
 
 struct listener {
 	struct ev_io io;
@@ -29,6 +30,7 @@ struct acceptor {
 	struct listener listeners[LINK_LISTENERS_MAX];
 	size_t n;
 	int64_t look_ms; /* until the next look */
+	int64_t warned_ms;
 	bool is_armed;
 };
 
@@ -98,6 +100,18 @@ must_wait(struct acceptor *a)
 	return false;
 }
 
+static void
+short_of_descriptors(struct acceptor *a)
+{
+	int64_t now = ev_now_ms(a->worker->ev);
+
+	if (a->warned_ms == 0 || now - a->warned_ms >= WARN_AGAIN_MS) {
+		log_warn("accepting pauses");
+		a->warned_ms = now;
+	}
+	disarm(a, SHORT_OF_FDS_MS);
+}
+
 /* False when there was nothing to take. */
 static bool
 take_one(struct acceptor *a, int listener)
@@ -110,10 +124,8 @@ take_one(struct acceptor *a, int listener)
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		errno == ENOMEM) {
-		log_warn("accepting pauses");
-		disarm(a, SHORT_OF_FDS_MS);
-	}
+		errno == ENOMEM)
+		short_of_descriptors(a);
 	return false;
 }
 

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import select
 import socket
 import ssl
@@ -596,6 +597,42 @@ class SlowReaders(AttackCase):
 
 class SlowReadersTls(SlowReaders):
     tls = True
+
+
+class FewDescriptors(AttackCase):
+
+    def test_told_once_and_served_again(self):
+        self.expect_log("accepting pauses")
+        proxy = self.own_proxy()
+        pid = self.worker(proxy)
+        n = len(os.listdir("/proc/%d/fd" % pid)) + 8
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, n))
+        conns = [proxy.connect() for _ in range(12)]
+        for c in conns:
+            self.addCleanup(c.close)
+        proxy.process.wait_log("accepting pauses")
+        self.check_idle(proxy)
+        self.assertEqual(proxy.process.log().count("accepting pauses"), 1)
+        for c in conns[:8]:
+            c.close()
+        for c in conns[8:]:
+            c.request("GET", "/health")
+            self.assertEqual(c.response("GET").status, 200)
+
+    def test_none_for_upstream(self):
+        """A request that cannot be passed on is answered."""
+        self.expect_log("upstream: .*(?i:too many open files)")
+        proxy = self.own_proxy()
+        pid = self.worker(proxy)
+        with proxy.connect() as conn:
+            conn.request("GET", "/health")
+            conn.response("GET")
+            taken = {int(f) for f in os.listdir("/proc/%d/fd" % pid)}
+            n = min(set(range(len(taken) + 1)) - taken)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, n))
+            conn.request("POST", "/v1/messages", post_fields(), as_bytes(
+                DIALECTS["A"].body(user("x"))))
+            self.assertEqual(conn.response().status, 502)
 
 
 class Chaos(AttackCase):
