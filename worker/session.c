@@ -24,8 +24,8 @@ struct session {
 	struct ev_timer heartbeat;
 	struct ev_defer flush; /* one write a turn, whatever came in it */
 	struct router_choice choice;
-	size_t held; /* bytes of the translated request, until upstream answers
-		      */
+	size_t held; /* bytes of the translated request, until upstream answers,
+		      * then of an unstreamed answer */
 	bool is_paused;
 	bool has_head; /* of upstream's answer */
 	bool head_sent;
@@ -279,12 +279,30 @@ on_head(void *ctx, const struct http_head *head)
 	session_step(s, xlate_head(s->xlate, head));
 }
 
+/* An answer in one piece is held until its end. */
+static bool
+hold(struct session *s, size_t bytes)
+{
+	if (!worker_reserve(s->worker, bytes))
+		return false;
+	s->held += bytes;
+	return true;
+}
+
 static void
 on_body(void *ctx, struct span bytes)
 {
 	struct session *s = ctx;
+	struct llm_failure f;
 
-	session_step(s, xlate_feed(s->xlate, bytes));
+	if (xlate_is_stream(s->xlate) || hold(s, bytes.n)) {
+		session_step(s, xlate_feed(s->xlate, bytes));
+		return;
+	}
+	metrics_add(&s->worker->metrics->shed, 1);
+	f = llm_failure_of(LLM_FAIL_UNAVAILABLE,
+		SPAN("the proxy's buffers are full; try again shortly"));
+	session_step(s, xlate_fail(s->xlate, &f));
 }
 
 static void

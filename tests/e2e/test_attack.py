@@ -599,6 +599,38 @@ class SlowReadersTls(SlowReaders):
     tls = True
 
 
+class LargeAnswers(AttackCase):
+    """Answers in one piece are held until their end: within the limit."""
+
+    SIZE = 6000000
+
+    def test_bounded(self):
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        body = ANSWER.replace(b"fine", b"x" * self.SIZE)
+
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(answer(body)[:-1000])
+            go_on.wait(DEADLINE_S)
+            sock.sendall(answer(body)[-1000:])
+            until_closed(sock)
+
+        proxy = self.upstream(play, max_buffered_mb="16", max_body_mb="1")
+        conns = [self.begin(proxy, stream=False) for _ in range(4)]
+        wait_until(lambda: self.metric("shed_total", proxy) == 2,
+                   "answers to be refused")
+        self.assertLessEqual(self.metric("buffered_bytes", proxy), 16 << 20)
+        wait_until(lambda: self.metric("buffered_bytes", proxy) > 10 << 20,
+                   "the bytes to be counted")
+        go_on.set()
+        statuses = sorted(c.response().status for c in conns)
+        self.assertEqual(statuses, [200, 200, 503, 503])
+        for c in conns:
+            c.close()
+        self.check_clean(proxy)
+
+
 class FewDescriptors(AttackCase):
 
     def test_told_once_and_served_again(self):
