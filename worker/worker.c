@@ -11,6 +11,7 @@
 #include "shared/sys/proc.h"
 #include "worker/accept.h"
 #include "worker/client.h"
+#include "worker/session.h"
 
 #define BEAT_MS (LINK_BEAT_MS / 2)
 
@@ -75,7 +76,13 @@ static void
 drain(struct worker_main *m, int64_t limit_ms)
 {
 	struct worker *w = &m->worker;
+	int64_t deadline_ms = ev_now_ms(w->ev) + limit_ms;
 
+	/* A second order may shorten the time, not extend it. */
+	if (!w->is_draining || deadline_ms < w->drain_deadline_ms) {
+		w->drain_deadline_ms = deadline_ms;
+		ev_timer_start(&m->deadline, limit_ms);
+	}
 	if (!w->is_draining) {
 		w->is_draining = true;
 		atomic_store_explicit(
@@ -86,7 +93,6 @@ drain(struct worker_main *m, int64_t limit_ms)
 			client_retire(CONTAINER_OF(it, struct client, link));
 		log_info("draining, %zu connections", w->nclients);
 	}
-	ev_timer_start(&m->deadline, limit_ms);
 	if (w->nclients == 0)
 		m->leaves = true;
 }
@@ -176,8 +182,14 @@ end(struct worker_main *m)
 	struct worker *w = &m->worker;
 
 	acceptor_free(&m->acceptor);
-	LIST_EACH (&w->clients, it, safe)
-		client_close(CONTAINER_OF(it, struct client, link));
+	LIST_EACH (&w->clients, it, safe) {
+		struct client *c = CONTAINER_OF(it, struct client, link);
+
+		/* It is not the client that leaves. */
+		if (c->session != NULL)
+			session_cancel(c->session);
+		client_close(c);
+	}
 	ev_timer_stop(&m->beat);
 	ev_timer_stop(&m->deadline);
 	ev_io_stop(&m->dead_pipe);

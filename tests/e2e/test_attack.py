@@ -9,6 +9,7 @@ import random
 import re
 import resource
 import select
+import signal
 import socket
 import ssl
 import threading
@@ -597,6 +598,38 @@ class SlowReaders(AttackCase):
 
 class SlowReadersTls(SlowReaders):
     tls = True
+
+
+class Drains(AttackCase):
+    """A worker that is told to leave."""
+
+    expected = (r"time is up: 1 connections are cut", r"worker 0")
+
+    def leaving(self, *signals):
+        proxy = self.own_proxy({"stop_timeout_s": "1",
+                                "drain_timeout_s": "300"})
+        conn = self.begin(proxy, "[[silent at=2 words=9 per=1]]")
+        next(conn.events(conn.read_head()))
+        pid = self.worker(proxy)
+        for number in signals:
+            os.kill(pid, number)
+        wait_until(lambda: pid not in proxy.children("worker"),
+                   "the worker to leave", 6)
+        conn.close()
+        wait_until(lambda: proxy.children("worker"), "a new worker")
+        return proxy
+
+    def test_cut_streams_are_no_cancellations(self):
+        proxy = self.leaving(signal.SIGTERM)
+        self.wait_metric("streams_total", 1, proxy)
+        self.assertEqual(self.metric("cancelled_total", proxy), 0)
+        self.check_clean(proxy)
+
+    def test_a_reload_does_not_extend_the_time(self):
+        self.leaving(signal.SIGTERM, signal.SIGWINCH)
+
+    def test_a_stop_shortens_it(self):
+        self.leaving(signal.SIGWINCH, signal.SIGTERM)
 
 
 class LargeAnswers(AttackCase):
