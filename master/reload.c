@@ -173,7 +173,8 @@ reload_turn(struct master *m, int64_t now_ms)
 {
 	if (m->next != NULL)
 		turn_next(m, now_ms);
-	if (!m->is_up) {
+	/* While a newer one comes up (a reload during the start) it decides. */
+	if (!m->is_up && m->next == NULL) {
 		/* The admin process is not waited for: it serves nobody. */
 		const struct children_count n =
 			children_count(&m->children, m->live, SHM_WORKER);

@@ -343,6 +343,14 @@ class Reload(ProcessCase):
         self.assertEqual(self.health()[1]["generation"], 2)
         wait_until(lambda: len(self.admin()) == 1, "one admin process")
 
+    def test_reload_during_the_start(self):
+        # Many workers, so that the signal comes before they are ready.
+        self.start(workers="32")
+        self.signal(signal.SIGHUP)
+        self.wait_log(r"ready: 32 workers, generation 2")
+        wait_until(lambda: len(self.workers()) == 32, "one generation")
+        self.ask()
+
     def test_bad_configuration_is_refused_and_named(self):
         proxy = self.start()
         old = self.workers()
