@@ -96,7 +96,7 @@ demo: ## build, start with a stand-in upstream, show both dialects
 
 # --- looking at the code --------------------------------------------------
 
-C_FILES  = $(sort $(wildcard shared/*/*.[ch] master/*.[ch] worker/*.[ch] \
+C_FILES  = $(sort $(wildcard shared/*.h shared/*/*.[ch] master/*.[ch] worker/*.[ch] \
 	admin/*.[ch] tests/*/*.[ch]))
 FORMAT  ?= $(firstword $(foreach c,clang-format-14 clang-format,$(if $(shell command -v $(c)),$(c))))
 TIDY    ?= $(firstword $(foreach c,clang-tidy-14 clang-tidy,$(if $(shell command -v $(c)),$(c))))

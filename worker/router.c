@@ -3,12 +3,9 @@
 #include "worker/router.h"
 
 #include "shared/base/check.h"
+#include "shared/xlate_conf.h"
 
-/* What is assumed of a model that no table knows. */
-#define UNKNOWN_CONTEXT    200000
-#define UNKNOWN_MAX_OUTPUT 131072
-
-#define LONG_CONTEXT_MARK  "[1m]"
+#define LONG_CONTEXT_MARK "[1m]"
 
 /* --- construction --------------------------------------------------------- */
 
@@ -46,18 +43,6 @@ find_model(struct model_info *v, size_t n, struct span name)
 	return NULL;
 }
 
-static struct model_info
-unknown_model(struct span name)
-{
-	return (struct model_info){
-		.name = name,
-		.context_tokens = UNKNOWN_CONTEXT,
-		.max_output_tokens = UNKNOWN_MAX_OUTPUT,
-		.thinking = MODEL_THINKING_SWITCH,
-		.has_tools = true,
-	};
-}
-
 /* The vendor's table with what the configuration says over it. */
 static void
 merge_models(struct router *r, const struct conf *conf)
@@ -74,14 +59,9 @@ merge_models(struct router *r, const struct conf *conf)
 
 		if (m == NULL) {
 			m = &v[n++];
-			*m = unknown_model(c->name);
+			*m = profile_unknown_model(c->name);
 		}
-		if (c->context_tokens >= 0)
-			m->context_tokens = c->context_tokens;
-		if (c->max_output_tokens >= 0)
-			m->max_output_tokens = c->max_output_tokens;
-		if (c->vision >= 0)
-			m->is_vision = c->vision == 1;
+		xlate_conf_model(c, m);
 	}
 	r->models = v;
 	r->nmodels = n;
@@ -100,7 +80,7 @@ static struct model_info
 default_model(const struct router *r, struct span name, bool is_vision)
 {
 	const struct model_info *m = known_model(r, name);
-	struct model_info info = m != NULL ? *m : unknown_model(name);
+	struct model_info info = m != NULL ? *m : profile_unknown_model(name);
 
 	info.is_vision = info.is_vision || is_vision;
 	return info;
@@ -339,7 +319,7 @@ pick_model(const struct router *r, struct span name, bool has_image,
 		return dflt;
 	}
 	other = arena_alloc(a, sizeof(*other));
-	*other = unknown_model(name);
+	*other = profile_unknown_model(name);
 	return other;
 }
 

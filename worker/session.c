@@ -8,6 +8,7 @@
 #include "shared/http/out.h"
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
+#include "shared/xlate_conf.h"
 #include "worker/reply.h"
 #include "worker/upstream_head.h"
 
@@ -455,24 +456,24 @@ translate_request(struct session *s, struct buf *body, struct gp_error *err)
 	return xlate_write(s->xlate, &s->choice.route, body, err);
 }
 
-static struct xlate_env
-make_env(struct worker *w)
+/* A client may ask for more care than the operator does, not for less. */
+static bool
+asks_strictly(const struct http_head *head)
 {
-	const struct conf *conf = w->conf;
+	const struct span value =
+		http_head_get(head, SPAN("x-glmproxy-strict"));
 
-	struct xlate_env env = {
-		.now_wall_s = clock_wall_us() / 1000000,
-		.options = {
-			.default_max_tokens = conf->default_max_tokens,
-			.force_thinking =
-				conf->enable_zai_thinking == THINKING_TRUE ? 1 :
-				conf->enable_zai_thinking == THINKING_FALSE ? 0 :
-									     -1,
-			.replay_reasoning = conf->replay_reasoning,
-		},
-		.count_compat = conf->count_shape_compat,
-	};
+	return span_eq(value, SPAN("1")) || span_ieq(value, SPAN("true"));
+}
 
+static struct xlate_env
+make_env(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct xlate_env env = xlate_conf_env(w->conf);
+
+	env.now_wall_s = clock_wall_us() / 1000000;
+	env.is_strict = env.is_strict || asks_strictly(client_head(c));
 	for (size_t i = 0; i < ARRAY_LEN(env.random); i++)
 		env.random[i] = worker_random(w);
 	return env;
@@ -483,7 +484,7 @@ session_new(struct client *c)
 {
 	struct worker *w = c->worker;
 	struct session *s = calloc(1, sizeof(*s));
-	struct xlate_env env = make_env(w);
+	struct xlate_env env = make_env(c);
 
 	GP_ASSERT(s != NULL);
 	s->client = c;

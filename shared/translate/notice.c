@@ -6,6 +6,16 @@
 
 #define NAME_MAX_LEN 64
 
+static const struct {
+	const char *verb, *name;
+	bool is_loss;
+} classes[] = {
+
+#define NOTICE(verb, name, is_loss) { (verb), (name), (is_loss) },
+#include "shared/translate/notice.def"
+#undef NOTICE
+};
+
 void
 notices_init(struct notices *n, struct arena *a)
 {
@@ -32,6 +42,31 @@ is_listed(const struct notices *n, struct span item)
 	return false;
 }
 
+/* "verb:name" in two; without a colon it is a verb. */
+static struct span
+verb_of(struct span item, struct span *name)
+{
+	const struct span verb = span_head(item, span_find_char(item, ':'));
+
+	*name = span_from(item, MIN(verb.n + 1, item.n));
+	return verb;
+}
+
+static bool
+is_loss(struct span item)
+{
+	struct span name;
+	const struct span verb = verb_of(item, &name);
+
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		if (span_eq(verb, span_cstr(classes[i].verb)) &&
+			(classes[i].name[0] == '\0' ||
+				span_eq(name, span_cstr(classes[i].name))))
+			return classes[i].is_loss;
+	}
+	return true;
+}
+
 void
 notice_add(struct notices *n, const char *verb, struct span name)
 {
@@ -55,22 +90,51 @@ notice_add(struct notices *n, const char *verb, struct span name)
 	/* One byte each for the comma. */
 	if (n->n == NOTICE_MAX || item.n + 1 > NOTICE_BYTES_MAX - n->bytes) {
 		n->hidden++;
+		if (is_loss(item))
+			n->hidden_losses++;
 		return;
 	}
 	n->items[n->n++] = arena_dup(n->arena, item);
 	n->bytes += item.n + 1;
 }
 
+static void
+put_item(struct buf *out, bool is_first, struct span item)
+{
+	if (!is_first)
+		buf_putc(out, ',');
+	buf_put(out, item);
+}
+
+static void
+put_rest(struct buf *out, bool is_first, uint32_t n)
+{
+	if (n == 0)
+		return;
+	put_item(out, is_first, SPAN("+"));
+	buf_put_u64(out, n);
+}
+
 void
 notices_print(const struct notices *n, struct buf *out)
 {
+	for (size_t i = 0; i < n->n; i++)
+		put_item(out, i == 0, n->items[i]);
+	put_rest(out, n->n == 0, n->hidden);
+}
+
+size_t
+notices_print_losses(
+	const struct notices *n, struct buf *out, struct span *name)
+{
+	size_t printed = 0;
+
 	for (size_t i = 0; i < n->n; i++) {
-		if (i > 0)
-			buf_putc(out, ',');
-		buf_put(out, n->items[i]);
+		if (!is_loss(n->items[i]))
+			continue;
+		put_item(out, printed++ == 0, n->items[i]);
+		(void)verb_of(n->items[i], name);
 	}
-	if (n->hidden > 0) {
-		buf_puts(out, n->n > 0 ? ",+" : "+");
-		buf_put_u64(out, n->hidden);
-	}
+	put_rest(out, printed == 0, n->hidden_losses);
+	return printed + n->hidden_losses;
 }

@@ -21,8 +21,10 @@ struct notices {
 	struct span items[NOTICE_MAX]; /* "verb:name" */
 	size_t n;
 	size_t bytes;
-	uint32_t total;  /* all that happened, repeats included */
-	uint32_t hidden; /* those of `total` that are in no item */
+	uint32_t total;         /* all that happened, repeats included */
+	uint32_t hidden;        /* those of `total` that are in no item */
+	uint32_t hidden_losses; /* those of `hidden` that notice.def calls a
+				   loss */
 };
 
 void notices_init(struct notices *n, struct arena *a);
@@ -34,5 +36,11 @@ void notice_add(struct notices *n, const char *verb, struct span name);
 
 /* "a:b,c:d,+2"; nothing when there is nothing. */
 void notices_print(const struct notices *n, struct buf *out);
+
+/* The same for the losses of notice.def alone. Returns how many there are, and
+ * sets *name (not if there are none) to the name of the last that is printed;
+ * a view into n. */
+size_t notices_print_losses(
+	const struct notices *n, struct buf *out, struct span *name);
 
 #endif

@@ -98,5 +98,7 @@ extern const struct profile profile_zai;
 /* The row of a model, or NULL. */
 const struct model_info *profile_model(
 	const struct profile *p, struct span name);
+/* What is assumed of a model that no table knows; name is not copied. */
+struct model_info profile_unknown_model(struct span name);
 
 #endif

@@ -189,6 +189,35 @@ detach(struct xlate *x)
 	arena_fini(&x->tree);
 }
 
+/* Only now it is known what the way to this upstream costs. One loss that is a
+ * field of the request is the error's field, too. */
+static enum gp_code
+refuse_losses(const struct xlate *x, struct gp_error *err)
+{
+	const struct jdoc *doc = &x->scratch->request;
+	struct span name = SPAN_EMPTY;
+	struct buf text;
+	size_t n;
+
+	if (!x->env.is_strict || x->purpose != LLM_CHAT)
+		return GP_OK;
+	/* The sentence is cut to less than this. */
+	buf_init(&text, 2 * NOTICE_BYTES_MAX);
+	n = notices_print_losses(&x->req.notices, &text, &name);
+	if (n > 0)
+		(void)gp_fail(err, GP_E_UNSUPPORTED,
+			"strict: the upstream cannot do as asked: %.*s",
+			SPAN_ARG(buf_span(&text)));
+	buf_fini(&text);
+	if (n == 0)
+		return GP_OK;
+	if (n == 1 && jdoc_get(doc, jdoc_root(doc), name) != JREF_NONE)
+		(void)gp_fail_at(err, GP_E_UNSUPPORTED, "%.*s", SPAN_ARG(name));
+	if (err != NULL)
+		err->reason = "unsupported_value";
+	return GP_E_UNSUPPORTED;
+}
+
 enum gp_code
 xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	struct gp_error *err)
@@ -225,6 +254,8 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	}
 	if (rc == GP_OK)
 		rc = buf_check(to, err);
+	if (rc == GP_OK)
+		rc = refuse_losses(x, err);
 	if (rc == GP_OK)
 		detach(x);
 	return rc;

@@ -43,6 +43,9 @@ struct xlate_env {
 	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
 	bool count_compat;
+	/* A chat of which something would be lost (notice.def) is refused by
+	 * xlate_write. Counts are not: they never stop a client. */
+	bool is_strict;
 };
 
 /*
@@ -87,7 +90,7 @@ const struct llm_req *xlate_request(const struct xlate *x);
 int64_t xlate_estimate(const struct xlate *x);
 
 /* The request for upstream, appended to `to`. Afterwards the body given to
- * xlate_read may go. */
+ * xlate_read may go. GP_E_UNSUPPORTED is what strictness refuses. */
 enum gp_code xlate_write(struct xlate *x, const struct xlate_route *route,
 	struct buf *to, struct gp_error *err) GP_WUR;
 

@@ -174,6 +174,8 @@ take_given(struct golden *g, struct span key, struct span value)
 		g->ends_in_reset = choose(g, value, ends, 2) == 1;
 	else if (span_eq(key, SPAN("replay_reasoning")))
 		g->replays_reasoning = is_yes(g, value);
+	else if (span_eq(key, SPAN("strict")))
+		g->is_strict = is_yes(g, value);
 	else
 		return false;
 	return true;
@@ -273,6 +275,7 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 		.options = { .default_max_tokens = 32768,
 			.force_thinking = -1,
 			.replay_reasoning = g->replays_reasoning },
+		.is_strict = g->is_strict,
 	};
 	const struct xlate_route route = { g->upstream, g->model->name,
 		g->model };

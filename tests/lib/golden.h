@@ -22,6 +22,7 @@
  *	retry_after        upstream's header
  *	end                close (default), reset: how upstream's answer ends
  *	replay_reasoning   yes (default), no
+ *	strict             no (default), yes
  *
  * and expected:
  *
@@ -75,6 +76,7 @@ struct golden {
 	struct span content_type, retry_after;
 	bool ends_in_reset;
 	bool replays_reasoning;
+	bool is_strict;
 
 	enum golden_state state;
 	bool reads_all;

@@ -2,7 +2,8 @@
 # layers.sh - fails on an #include arrow that goes up or sideways.
 #
 #   base <- {json, http} <- translate;  base <- sys
-#   {base, json, http, translate, sys} <- {master, worker, admin}
+#   {base, json, http, translate, sys} <- {master, worker, admin}; headers in
+#   shared/ itself join two of them
 #   the stand-in upstream sees {base, http, sys} only
 set -eu
 cd "$(dirname "$0")/../.."
@@ -26,6 +27,7 @@ allow shared/json 'shared/(base|json)/'
 allow shared/http 'shared/(base|http)/'
 allow shared/translate 'shared/(base|json|http|translate)/'
 allow shared/sys 'shared/(base|sys)/'
+allow shared 'shared/'
 allow worker 'shared/|worker/'
 allow admin 'shared/|admin/'
 allow master 'shared/|master/'

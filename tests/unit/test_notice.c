@@ -118,6 +118,79 @@ test_byte_limit(void **state)
 	free(name);
 }
 
+/* --- losses --------------------------------------------------------------- */
+
+static const struct {
+	const char *verb, *name;
+	bool is_loss;
+} verbs[] = {
+	{ "dropped", "seed", true },
+	{ "clamped", "temperature", true },
+	{ "degraded", "image", true },
+	{ "emulated", "response_format", true },
+	{ "substituted", "model", true },
+	{ "repaired", "tool_id", false },
+	{ "unlisted", "gif", false },
+	/* One that nobody has thought of. */
+	{ "mangled", "x", true },
+	{ "mangled", "", true },
+	{ "dropp", "seed", true },
+	{ "repaired", "", false },
+};
+
+static void
+test_losses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		struct span name = SPAN("untouched");
+
+		notices_init(&notices, &arena);
+		notice_add(&notices, verbs[i].verb, span_cstr(verbs[i].name));
+		buf_reset(&out, 0);
+		assert_int_equal(notices_print_losses(&notices, &out, &name),
+			verbs[i].is_loss ? 1 : 0);
+		assert_int_equal(buf_len(&out) > 0, verbs[i].is_loss);
+		assert_spans_eq(name,
+			verbs[i].is_loss ? span_cstr(verbs[i].name) :
+					   SPAN("untouched"));
+	}
+}
+
+static void
+test_losses_among_others(void **state)
+{
+	struct span name;
+
+	(void)state;
+	notice_add(&notices, "repaired", SPAN("tool_id"));
+	notice_add(&notices, "dropped", SPAN("seed"));
+	notice_add(&notices, "unlisted", SPAN("gif"));
+	notice_add(&notices, "clamped", SPAN("top_p"));
+	notice_add(&notices, "dropped", SPAN("seed"));
+	assert_int_equal(notices_print_losses(&notices, &out, &name), 2);
+	assert_buf_eq(&out, "dropped:seed,clamped:top_p");
+	assert_spans_eq(name, SPAN("top_p"));
+}
+
+/* Where there is no more room they still count. */
+static void
+test_hidden_losses(void **state)
+{
+	char text[] = "a";
+	struct span name;
+
+	(void)state;
+	for (; text[0] <= 'p'; text[0]++)
+		notice_add(&notices, "repaired", span_cstr(text));
+	notice_add(&notices, "repaired", SPAN("z"));
+	assert_int_equal(notices_print_losses(&notices, &out, &name), 0);
+	assert_buf_eq(&out, "");
+	notice_add(&notices, "dropped", SPAN("seed"));
+	assert_int_equal(notices_print_losses(&notices, &out, &name), 1);
+	assert_buf_eq(&out, "+1");
+}
+
 int
 main(void)
 {
@@ -129,6 +202,11 @@ main(void)
 			test_count_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_byte_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_losses, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_losses_among_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_hidden_losses, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
