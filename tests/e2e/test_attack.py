@@ -3,7 +3,7 @@
 leave, upstreams that answer early, too much, too late or not at all."""
 
 import gzip
-import json
+import hashlib
 import os
 import random
 import re
@@ -662,6 +662,88 @@ class LargeAnswers(AttackCase):
         for c in conns:
             c.close()
         self.check_clean(proxy)
+
+
+class KeysInLogs(AttackCase):
+    """At log level debug, on every way that ends badly."""
+
+    SECRET = "sk-Very.Secret-0123456789"
+    config = {"log_level": "debug", "connect_timeout_s": "0.3",
+              "request_timeout_s": "1"}
+    expected = (r"upstream: ",)
+    refusals = True
+
+    def raw(self, data, address):
+        with wire.Conn(address) as conn:
+            conn.send(data)
+            conn.fin()
+            conn.ends()
+
+    def each_bad_request(self, address):
+        key = b"Authorization: Bearer %s\r\n" % self.SECRET.encode()
+        post = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n" + key
+        for data in (
+                b"GET /%s HTTP/9.9\r\n\r\n" % self.SECRET.encode(),
+                b"GET / HTTP/1.1\r\n" + key + b"no colon\r\n\r\n",
+                post + key + b"\r\n",
+                post + b"x-api-key: a b " + self.SECRET.encode() + b"\r\n\r\n",
+                post + b"Content-Length: x\r\n\r\n",
+                post + b"Content-Type: " + self.SECRET.encode()
+                + b"\r\nContent-Length: 2\r\n\r\n{}",
+                post + b"Content-Encoding: gzip\r\nContent-Length: 2"
+                b"\r\n\r\n{}",
+                post + b"Content-Length: 2\r\n\r\n{]",
+                post + b"Content-Length: 99\r\n\r\n{",
+                post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+                post.replace(b"/messages", b"/nowhere") + b"\r\n",
+                post.replace(b"POST", b"PUT") + b"\r\n"):
+            self.raw(data, address)
+
+    def each_bad_upstream(self, proxy):
+        for stream in (False, True):
+            for scenario in ("close_once", "close_once how=reset", "cut",
+                             "reset", "garbage", "no_head", "error code=1001",
+                             "html502", "bad_gzip", "close_early"):
+                body = DIALECTS["O"].body(user("[[%s]]" % scenario),
+                                          stream=stream)
+                ask(proxy.address, "O", body, key=self.SECRET)
+        with proxy.connect() as conn:
+            conn.request("POST", "/v1/messages", post_fields(
+                [("x-api-key", self.SECRET)]), as_bytes(DIALECTS["A"].body(
+                    user("y" * 3000000 + "[[no_head]]"))))
+            conn.reset()
+
+    def check(self, proxy):
+        self.each_bad_request(proxy.address)
+        self.each_bad_upstream(proxy)
+        log = proxy.process.log()
+        self.assertIn(" debug ", log)
+        self.assertNotIn("Very", log)
+
+    def test_own_keys(self):
+        self.check(self.proxy)
+
+    def test_no_upstream(self):
+        self.check(self.own_proxy(dict(
+            self.config, upstream_base="http://127.0.0.1:1/a",
+            openai_upstream_base="https://localhost:1/o")))
+
+    def test_listed_keys(self):
+        proxy = Proxy(self.config, self.standin, start=False)
+        self.addCleanup(self._end_own, proxy)
+        proxy.config["server_api_key_file"] = proxy.file(
+            "key", "sk-Very.Other-9876")
+        proxy.config["client_keys_file"] = proxy.file(
+            "keys", "me:%s\n" % hashlib.sha256(
+                self.SECRET.encode()).hexdigest())
+        proxy.write_config()
+        proxy.start()
+        self.check(proxy)
+        for title in ("worker", "admin"):
+            for pid in proxy.children(title) + [proxy.pid]:
+                for name in ("cmdline", "environ"):
+                    with open("/proc/%d/%s" % (pid, name), "rb") as f:
+                        self.assertNotIn(b"Very", f.read())
 
 
 class FewDescriptors(AttackCase):
