@@ -10,7 +10,7 @@
 #include "shared/base/check.h"
 
 #define ALIGN     _Alignof(max_align_t)
-#define CHUNK_MIN 8192u
+#define CHUNK_MIN 4096u
 #define CHUNK_MAX 262144u
 /* What is larger gets a chunk of its own, so that little is wasted. */
 #define OWN_CHUNK (CHUNK_MIN / 4)

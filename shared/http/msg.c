@@ -20,6 +20,8 @@
 
 #define HTTP_INTERIMS_MAX  16   /* 1xx answers before the real one */
 #define HTTP_CHUNK_EXT_MAX 4096 /* bytes of extensions on one chunk */
+/* There are many messages at a time, and few with so many fields. */
+#define FIRST_FIELDS 16
 
 enum phase {
 	PHASE_HEAD,
@@ -40,8 +42,8 @@ enum mark {
 
 /* A field while the bytes of the head may still move. */
 struct place {
-	size_t name_at, name_len;
-	size_t value_at, value_len;
+	uint32_t name_at, name_len;
+	uint32_t value_at, value_len;
 };
 
 struct http_msg {
@@ -62,9 +64,10 @@ struct http_msg {
 	 * message to the next. */
 	struct buf store;
 	size_t target_len;
-	struct place places[HTTP_FIELDS_MAX];
+	struct place *places;
 	size_t nplaces;
-	struct http_field fields[HTTP_FIELDS_MAX];
+	struct http_field *fields;
+	size_t fields_cap; /* of both */
 	/* Has no fields before they are all there. */
 	struct http_head head;
 	struct span piece;
@@ -90,6 +93,28 @@ on_url(llhttp_t *p, const char *at, size_t n)
 	return HPE_OK;
 }
 
+/* At most HTTP_HEAD_MAX. */
+static uint32_t
+store_end(const struct http_msg *m)
+{
+	return (uint32_t)buf_len(&m->store);
+}
+
+/* For one more field. */
+static void
+make_room(struct http_msg *m)
+{
+	size_t cap = MAX(2 * m->fields_cap, FIRST_FIELDS);
+
+	if (m->nplaces < m->fields_cap)
+		return;
+	m->places = realloc(m->places, cap * sizeof(*m->places));
+	m->fields = realloc(m->fields, cap * sizeof(*m->fields));
+	if (m->places == NULL || m->fields == NULL)
+		GP_NOMEM();
+	m->fields_cap = cap;
+}
+
 static int
 on_field(llhttp_t *p, const char *at, size_t n)
 {
@@ -102,10 +127,10 @@ on_field(llhttp_t *p, const char *at, size_t n)
 		return HPE_OK;
 	place = &m->places[m->nplaces];
 	if (!m->is_in_name)
-		*place = (struct place){ .name_at = buf_len(&m->store) };
+		*place = (struct place){ .name_at = store_end(m) };
 	m->is_in_name = true;
 	buf_put(&m->store, span_of(at, n));
-	place->name_len += n;
+	place->name_len += (uint32_t)n;
 	return HPE_OK;
 }
 
@@ -122,8 +147,9 @@ on_field_complete(llhttp_t *p)
 	m->fields_seen++;
 	m->is_in_name = false;
 	if (m->phase == PHASE_HEAD) {
-		m->places[m->nplaces].value_at = buf_len(&m->store);
+		m->places[m->nplaces].value_at = store_end(m);
 		m->nplaces++;
+		make_room(m);
 	}
 	return HPE_OK;
 }
@@ -136,7 +162,7 @@ on_value(llhttp_t *p, const char *at, size_t n)
 	if (m->phase != PHASE_HEAD || m->nplaces == 0)
 		return HPE_OK;
 	buf_put(&m->store, span_of(at, n));
-	m->places[m->nplaces - 1].value_len += n;
+	m->places[m->nplaces - 1].value_len += (uint32_t)n;
 	return HPE_OK;
 }
 
@@ -224,12 +250,12 @@ head_begin(struct http_msg *m)
 	buf_reset(&m->store, HTTP_HEAD_MAX);
 	m->target_len = 0;
 	m->nplaces = 0;
+	make_room(m);
 	m->chunk_ext_bytes = 0;
 	m->head = (struct http_head){
 		.target = SPAN_EMPTY,
 		.path = SPAN_EMPTY,
 		.query = SPAN_EMPTY,
-		.fields = m->fields,
 	};
 }
 
@@ -242,6 +268,9 @@ http_msg_new(enum http_kind kind)
 		GP_NOMEM();
 	m->kind = kind;
 	buf_init(&m->store, HTTP_HEAD_MAX);
+	m->places = NULL;
+	m->fields = NULL;
+	m->fields_cap = 0;
 	http_msg_next(m);
 	return m;
 }
@@ -252,6 +281,8 @@ http_msg_free(struct http_msg **m)
 	if (*m == NULL)
 		return;
 	buf_fini(&(*m)->store);
+	free((*m)->places);
+	free((*m)->fields);
 	free(*m);
 	*m = NULL;
 }
@@ -356,6 +387,7 @@ head_fix(struct http_msg *m)
 	struct span all = buf_span(&m->store);
 
 	m->head.target = span_head(all, m->target_len);
+	m->head.fields = m->fields;
 	m->head.nfields = m->nplaces;
 	for (size_t i = 0; i < m->head.nfields; i++) {
 		const struct place *place = &m->places[i];
