@@ -344,8 +344,9 @@ class Reload(ProcessCase):
         wait_until(lambda: len(self.admin()) == 1, "one admin process")
 
     def test_reload_during_the_start(self):
-        # Many workers, so that the signal comes before they are ready.
-        self.start(workers="32")
+        # Many workers that each read the system's certificates: the signal
+        # comes before they are ready.
+        self.start(workers="32", upstream_base="https://localhost:1/a")
         self.signal(signal.SIGHUP)
         self.wait_log(r"ready: 32 workers, generation 2")
         wait_until(lambda: len(self.workers()) == 32, "one generation")
