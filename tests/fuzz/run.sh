@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=$1
 mkdir -p build/fuzz/findings
+tests/fuzz/seeds.sh
 passed=0
 failed=0
 for program in build/fuzz/tests/fuzz/fuzz_*; do
@@ -19,7 +20,9 @@ for program in build/fuzz/tests/fuzz/fuzz_*; do
 		-artifact_prefix=build/fuzz/findings/"$name"- -print_final_stats=1
 	[ ! -f "$dict" ] || set -- "$@" "-dict=$dict"
 	set -- "$@" "$corpus" # the first folder is the one it writes to
-	[ ! -d "tests/fuzz/seeds/$name" ] || set -- "$@" "tests/fuzz/seeds/$name"
+	for seeds in "tests/fuzz/seeds/$name" "build/fuzz/seeds/$name"; do
+		[ ! -d "$seeds" ] || set -- "$@" "$seeds"
+	done
 	if "$program" "$@" > "build/fuzz/$name.log" 2>&1; then
 		passed=$((passed + 1))
 		echo "$name: $(grep -a executed_units "build/fuzz/$name.log")"
