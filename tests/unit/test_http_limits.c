@@ -9,7 +9,8 @@
 #define CRLF "\r\n"
 #define GET  "GET / HTTP/1.1" CRLF "host: h" CRLF
 #define CHUNKED                                                                \
- "POST / HTTP/1.1" CRLF "host: h" CRLF "transfer-encoding: chunked" CRLF CRLF
+	"POST / HTTP/1.1" CRLF "host: h" CRLF                                  \
+	"transfer-encoding: chunked" CRLF CRLF
 
 /* The verdict on a text in pieces of `step` bytes. */
 static enum gp_code
