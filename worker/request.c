@@ -11,6 +11,7 @@
 #include "worker/session.h"
 
 #define BODY_AHEAD (1u << 20) /* bytes of a body to make room for */
+#define PAGE_BODY  65536      /* of requests whose body is of no use */
 
 static bool
 refuse(struct client *c, enum llm_fail kind, const char *message)
@@ -192,13 +193,12 @@ request_admit(struct client *c)
 	bool ok;
 
 	c->dialect = NULL;
-	if (is_preflight(c)) {
-		count_request(c);
-		return true;
-	}
-	ok = admit_path(c);
+	ok = is_preflight(c) || admit_path(c);
 	count_request(c);
-	ok = ok && admit_origin(c) && admit_key(c);
+	if (c->dialect == NULL)
+		c->body.max = PAGE_BODY;
+	if (!is_preflight(c))
+		ok = ok && admit_origin(c) && admit_key(c);
 	if (ok && c->dialect != NULL)
 		ok = admit_type(c) && admit_length(c);
 	if (!ok)

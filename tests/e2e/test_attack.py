@@ -746,6 +746,34 @@ class KeysInLogs(AttackCase):
                         self.assertNotIn(b"Very", f.read())
 
 
+class BodiesOfPages(AttackCase):
+    """What no page reads is not held, whoever sends it."""
+
+    def status(self, size, method="GET", path="/health", chunked=False):
+        with self.proxy.connect() as conn:
+            head = "%s %s HTTP/1.1\r\nHost: localhost\r\n" % (method, path)
+            if chunked:
+                conn.send(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
+                          b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
+            else:
+                conn.send(head.encode() + b"Content-Length: %d\r\n\r\n" % size
+                          + b"x" * size)
+            return conn.response(method).status
+
+    def test_small(self):
+        for method in ("GET", "HEAD"):
+            for path in ("/health", "/v1/models", "/"):
+                for chunked in (False, True):
+                    self.assertEqual(
+                        self.status(60000, method, path, chunked), 200)
+
+    def test_large(self):
+        for path in ("/health", "/v1/models"):
+            for chunked in (False, True):
+                self.assertEqual(
+                    self.status(200000, "GET", path, chunked), 413)
+
+
 class FewDescriptors(AttackCase):
 
     def test_told_once_and_served_again(self):
