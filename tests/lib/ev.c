@@ -224,3 +224,34 @@ ev_delta(struct llm_sink *to, enum llm_block block, struct span text,
 	e.text = (struct jesc){ text };
 	return llm_put(to, &e, err);
 }
+
+static bool
+ends_between_escapes(struct span s)
+{
+	size_t at = 0;
+
+	while (at < s.n) {
+		if (s.p[at] != '\\')
+			at++;
+		else
+			at += at + 1 < s.n && s.p[at + 1] == 'u' ? 6 : 2;
+	}
+	return at == s.n;
+}
+
+bool
+ev_deltas(struct llm_sink *to, enum llm_block block, const struct span *pieces,
+	size_t n)
+{
+	struct gp_error err;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!ends_between_escapes(pieces[i]))
+			return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (pieces[i].n > 0)
+			assert_ok(ev_delta(to, block, pieces[i], &err), &err);
+	}
+	return true;
+}

@@ -36,4 +36,9 @@ enum gp_code ev_feed(
 enum gp_code ev_delta(struct llm_sink *to, enum llm_block block,
 	struct span text, struct gp_error *err) GP_WUR;
 
+/* The pieces one DELTA each, but for empty ones. False, with nothing put, if a
+ * piece ends inside of an escape: decoders deliver none such. */
+bool ev_deltas(struct llm_sink *to, enum llm_block block,
+	const struct span *pieces, size_t n);
+
 #endif
