@@ -35,6 +35,8 @@ static const struct command {
 	{ "check", cmd_check, "[--print]",
 		"check the configuration; print every value" },
 	{ "keygen", cmd_keygen, "[NAME]", "make a key for a client" },
+	{ "translate", cmd_translate, "OPTIONS",
+		"translate a request or an answer, for bug reports" },
 	{ "version", cmd_version, "", "tell the version" },
 	{ "help", cmd_help, "", "this text" },
 };
@@ -95,7 +97,7 @@ cmd_help(struct cli *cli)
 		   "\n"
 		   "commands:");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)printf("  %-8s %-10s %s\n", commands[i].name,
+		(void)printf("  %-9s %-10s %s\n", commands[i].name,
 			commands[i].args, commands[i].summary);
 	(void)puts("\nexit codes:");
 #define EXIT_CODE(constant, value, meaning)                                    \
