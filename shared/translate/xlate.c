@@ -201,8 +201,7 @@ refuse_losses(const struct xlate *x, struct gp_error *err)
 
 	if (!x->env.is_strict || x->purpose != LLM_CHAT)
 		return GP_OK;
-	/* The sentence is cut to less than this. */
-	buf_init(&text, 2 * NOTICE_BYTES_MAX);
+	buf_init(&text, 4096);
 	n = notices_print_losses(&x->req.notices, &text, &name);
 	if (n > 0)
 		(void)gp_fail(err, GP_E_UNSUPPORTED,
