@@ -107,6 +107,9 @@ format: ## lay out the C files
 format-check:
 	@$(FORMAT) --dry-run -Werror $(C_FILES)
 
+protocol-rows: ## edge cases of the protocols: row, state, tests
+	@tests/lint/rows.sh --list
+
 structure: all
 	tests/lint/layers.sh
 	tests/lint/dialect_names.sh
@@ -139,5 +142,5 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	$(MAKE) tidy
 
 .PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
-	cover run-cover fuzz bench demo format format-check structure tidy \
+	cover run-cover fuzz bench demo format format-check protocol-rows structure tidy \
 	cppcheck shellcheck lint
