@@ -90,7 +90,8 @@ openai_event(enum llm_kind kind)
 		.signature = JESC_EMPTY,
 		.stop_text = JESC_EMPTY,
 		.usage = LLM_USAGE_NONE,
-		.error = JRAW_NONE };
+		.error = JRAW_NONE,
+		.extra = JRAW_NONE };
 }
 
 /* Finds the end of a JSON value that comes in pieces of JSON string. */

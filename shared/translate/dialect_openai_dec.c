@@ -4,6 +4,8 @@
 
 /* No model counts further; sums of a few of these fit an int64. */
 #define TOKENS_MAX INT64_C(1000000000000000)
+/* Bytes of members that the grammar has no place for; more is dropped. */
+#define OTHERS_MAX (8u << 20)
 
 /* --- sending -------------------------------------------------------------- */
 
@@ -19,18 +21,66 @@ send_error(struct openai_dec *d, struct jraw error, const char *why,
 	return llm_put(d->blocks.to, &e, err);
 }
 
+/* Members of an answer that events or the encoder stand for. */
+static bool
+is_modelled(struct jesc key)
+{
+	static const struct span keys[] = {
+		SPAN_INIT("id"),
+		SPAN_INIT("object"),
+		SPAN_INIT("created"),
+		SPAN_INIT("model"),
+		SPAN_INIT("choices"),
+		SPAN_INIT("usage"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (jesc_eq(key, keys[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The other members as an object, in b. */
+static struct jraw
+other_members(const struct jdoc *doc, jref root, struct buf *b)
+{
+	size_t n = 0;
+	struct jout j;
+
+	jout_init(&j, b);
+	jout_obj(&j);
+	JDOC_EACH_MEMBER (doc, root, it) {
+		if (is_modelled(jdoc_key(doc, it)))
+			continue;
+		n++;
+		jout_key_jesc(&j, jdoc_key(doc, it));
+		jout_raw(&j, jdoc_raw(doc, jdoc_value(doc, it)));
+	}
+	jout_obj_end(&j);
+	return n == 0 || b->bad ? JRAW_NONE : (struct jraw){ buf_span(b) };
+}
+
 static enum gp_code
 send_start(struct openai_dec *d, const struct jdoc *doc, jref root,
-	struct gp_error *err)
+	bool is_whole, struct gp_error *err)
 {
 	struct llm_event e = openai_event(LLM_START);
+	enum gp_code rc;
+	struct buf b;
 
 	if (d->is_started)
 		return GP_OK;
 	d->is_started = true;
 	e.id = jdoc_str(doc, jdoc_get(doc, root, SPAN("id")));
 	e.name = jdoc_str(doc, jdoc_get(doc, root, SPAN("model")));
-	return llm_put(d->blocks.to, &e, err);
+	e.owner = &dialect_openai;
+	buf_init(&b, OTHERS_MAX);
+	if (is_whole)
+		e.extra = other_members(doc, root, &b);
+	rc = llm_put(d->blocks.to, &e, err);
+	buf_fini(&b);
+	return rc;
 }
 
 /* The answer is complete. */
@@ -312,7 +362,7 @@ take_answer(struct openai_dec *d, const struct jdoc *doc, bool is_whole,
 	if (is_whole && choice == JREF_NONE)
 		return send_error(d, jdoc_raw(doc, root),
 			"the upstream's answer has no choices", err);
-	rc = send_start(d, doc, root, err);
+	rc = send_start(d, doc, root, is_whole, err);
 	if (rc != GP_OK)
 		return rc;
 	take_usage(d, doc, jdoc_get(doc, root, SPAN("usage")));

@@ -29,6 +29,7 @@ struct openai_enc {
 	struct span before, after;
 	/* LLM_BODY: what was collected. */
 	struct openai_text text, think;
+	struct span members; /* of upstream's own, without the braces */
 	VEC_OF(struct enc_call) calls;
 };
 
@@ -149,6 +150,10 @@ take_start(struct openai_enc *e, const struct llm_event *ev)
 	e->model = e->env.model;
 	if (jesc_is_empty(e->model) && ev->name.s.n <= NAME_MAX_LEN)
 		e->model = keep(e, ev->name);
+	if (!is_stream(e) && !jraw_is_none(ev->extra) &&
+		ev->owner == &dialect_openai)
+		e->members = arena_dup(e->env.arena,
+			span_of(ev->extra.s.p + 1, ev->extra.s.n - 2));
 }
 
 /* --- chunks --------------------------------------------------------------- */
@@ -358,6 +363,10 @@ put_body(struct openai_enc *e, enum llm_stop stop)
 	jout_arr_end(&j);
 	jout_key(&j, "usage");
 	put_usage(&j, e);
+	if (e->members.n > 0) {
+		buf_putc(e->out, ',');
+		buf_put(e->out, e->members);
+	}
 	jout_obj_end(&j);
 }
 
@@ -487,6 +496,7 @@ openai_enc_new(struct arena *a, const struct llm_enc_env *env, struct buf *out)
 		.id = JESC_EMPTY,
 		.model = JESC_EMPTY,
 		.usage = LLM_USAGE_NONE,
+		.members = SPAN_EMPTY,
 		.before = SPAN_EMPTY,
 		.after = SPAN_EMPTY,
 	};

@@ -17,6 +17,8 @@
 #include "shared/base/err.h"
 #include "shared/json/jtext.h"
 
+struct dialect;
+
 enum llm_kind {
 	LLM_START,
 	LLM_OPEN,
@@ -69,6 +71,10 @@ struct llm_event {
 	struct jraw error; /* ERROR: what upstream sent, none if it only broke
 			      off; profile.h reads it */
 	const char *why;   /* ERROR without content: a clause for people */
+	/* START of an unstreamed answer: an object of the members that this
+	 * grammar has no place for, for an encoder of dialect `owner` only. */
+	struct jraw extra;
+	const struct dialect *owner;
 };
 
 /* An event of which nothing else is said. */
@@ -85,6 +91,7 @@ llm_event_of(enum llm_kind kind, enum llm_block block)
 		.stop_text = JESC_EMPTY,
 		.usage = LLM_USAGE_NONE,
 		.error = JRAW_NONE,
+		.extra = JRAW_NONE,
 	};
 }
 
