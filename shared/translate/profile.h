@@ -27,6 +27,7 @@ struct model_info {
 	bool has_tools;
 	bool streams_tools;  /* can stream tool arguments */
 	bool keeps_thinking; /* profits from its earlier thinking */
+	bool has_text_marks; /* thinking and boxes are marked in its text */
 };
 
 /* What the operator decides about adaptation. */

@@ -3,7 +3,6 @@
 #include "shared/translate/xlate.h"
 
 #include "shared/base/check.h"
-#include "shared/base/utf8.h"
 #include "shared/translate/llm_estimate.h"
 #include "shared/translate/llm_normal.h"
 #include "shared/translate/xlate_private.h"
@@ -171,6 +170,11 @@ detach(struct xlate *x)
 	memset(&r.extra, 0, sizeof(r.extra));
 	memset(&r.stop, 0, sizeof(r.stop));
 	memset(&r.renames, 0, sizeof(r.renames));
+	/* Markup names its tool. */
+	for (size_t i = 0; x->env.markup != LLM_MARKUP_OFF && i < old->tools.n;
+		i++)
+		VEC_PUSH(x->arena, &r.tools)->name =
+			keep(x, old->tools.v[i].name);
 	for (size_t i = 0; i < old->stop.n; i++)
 		*VEC_PUSH(x->arena, &r.stop) = keep(x, old->stop.v[i]);
 	for (size_t i = 0; i < old->renames.n; i++)
@@ -241,7 +245,7 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 		return rc;
 	prepare_encoder(x);
 	x->is_copy = d == x->client && d->ans_copy_sse != NULL &&
-		!r->single_call && r->renames.n == 0;
+		!xlate_chain_is_needed(x);
 	if (copies)
 		rc = d->req_copy(
 			&x->scratch->request, r, route->model, to, err);
@@ -364,20 +368,6 @@ xlate_head(struct xlate *x, const struct http_head *head)
 	return x->state;
 }
 
-/* Invalid UTF-8 from upstream becomes U+FFFD rather than a broken answer. */
-static struct span
-repair(struct xlate *x, struct span s)
-{
-	struct buf *b = &x->scratch->repaired;
-
-	if (utf8_valid_len(s) == s.n)
-		return s;
-	buf_reset(b, 65536);
-	utf8_repair(s, b);
-	notice_add(&x->req.notices, "repaired", SPAN("utf8"));
-	return b->bad ? SPAN_EMPTY : buf_span(b);
-}
-
 static bool
 is_over(const struct xlate *x)
 {
@@ -392,8 +382,10 @@ feed_event(struct xlate *x, struct sse_event *ev, bool is_torn)
 	struct gp_error err;
 	enum gp_code rc;
 
-	ev->data = repair(x, ev->data);
+	ev->data = xlate_mend_text(x, ev->data);
 	rc = x->upstream->dec_sse(x->dec, doc, ev, &err);
+	if (rc == GP_E_SYNTAX && xlate_mend_frame(x, ev))
+		rc = x->upstream->dec_sse(x->dec, doc, ev, &err);
 	/* It was cut before its own end: as if it had not begun. */
 	if (rc == GP_E_SYNTAX && is_torn)
 		return;
@@ -461,7 +453,7 @@ static void
 end_body(struct xlate *x)
 {
 	struct jdoc *doc = &x->scratch->answer;
-	struct span body = repair(x, buf_span(&x->collected));
+	struct span body = xlate_mend_text(x, buf_span(&x->collected));
 	struct gp_error err;
 
 	if (jdoc_parse(doc, body, &err) != GP_OK) {

@@ -17,6 +17,7 @@
 #ifndef TRANSLATE_XLATE_H
 #define TRANSLATE_XLATE_H
 
+#include "shared/translate/llm_filter.h"
 #include "shared/translate/llm_tap.h"
 #include "shared/translate/profile.h"
 
@@ -43,6 +44,9 @@ struct xlate_env {
 	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
 	bool count_compat;
+	enum llm_markup markup; /* tool calls that answers hold as text */
+	bool holds_args; /* arguments are passed on when they are complete and
+			    valid, or as an object that says them */
 	/* A chat of which something would be lost (notice.def) is refused by
 	 * xlate_write. Counts are not: they never stop a client. */
 	bool is_strict;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* xlate_chain.c - decoder, guard, gate, filters and encoder of one answer. */
-#include "shared/translate/llm_filter.h"
 #include "shared/translate/xlate_private.h"
 
 /* An answer that is nothing but "the context is full" helps no client:
@@ -55,6 +54,22 @@ gate_put(struct llm_sink *sink, const struct llm_event *e, struct gp_error *err)
 	return GP_OK;
 }
 
+/* Tool calls written as text are looked for. */
+static bool
+has_markup(const struct xlate *x)
+{
+	return x->env.markup != LLM_MARKUP_OFF && x->req.tools.n > 0;
+}
+
+bool
+xlate_chain_is_needed(const struct xlate *x)
+{
+	const struct llm_req *r = &x->req;
+
+	return r->single_call || r->renames.n > 0 || x->info->has_text_marks ||
+		has_markup(x) || (x->env.holds_args && r->tools.n > 0);
+}
+
 /* The filters that this request needs, from the encoder up. */
 static struct llm_sink *
 chain_filters(struct xlate *x, struct llm_sink *to)
@@ -68,6 +83,7 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 		to = llm_filter_fence(x->arena, &r->notices, to);
 	if (r->stop.n > 0)
 		to = llm_filter_stop(x->arena, r, &x->stop_matched, to);
+	to = llm_filter_args(x->arena, &r->notices, x->env.holds_args, to);
 	if (r->renames.n > 0)
 		to = llm_filter_names(x->arena, r, to);
 	if (r->choice == LLM_CHOICE_NONE)
@@ -77,6 +93,11 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 	if (!asked)
 		to = llm_filter_reason(x->arena, &r->notices,
 			crosses && !x->client->shows_reasoning, true, to);
+	if (has_markup(x))
+		to = llm_filter_markup(x->arena, r, &r->notices,
+			x->env.markup == LLM_MARKUP_RECOVER, to);
+	if (x->info->has_text_marks)
+		to = llm_filter_box(x->arena, to);
 	return to;
 }
 
@@ -91,6 +112,9 @@ xlate_chain_build(struct xlate *x)
 	to = llm_tap_init(&x->tap, to);
 	if (!x->is_copy)
 		to = chain_filters(x, to);
+	/* A body's arguments are JSON, or it would be none. */
+	else if (x->is_stream)
+		to = llm_filter_args(x->arena, &x->req.notices, false, to);
 	x->gate = (struct xlate_gate){
 		.sink = { gate_put },
 		.next = to,

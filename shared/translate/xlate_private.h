@@ -71,6 +71,17 @@ struct xlate {
 	struct llm_failure failure;
 };
 
+/* True if something has to be done to the answer that a copy could not do.
+ * Before the tree is gone. */
+bool xlate_chain_is_needed(const struct xlate *x);
+
+/* s, or a copy in which what is no UTF-8 has become U+FFFD; valid until the
+ * next call. */
+struct span xlate_mend_text(struct xlate *x, struct span s);
+/* Of a frame that is no JSON, drop what may be half of an earlier one that was
+ * cut off by it. False, with *ev as it was, if nothing whole is left. */
+bool xlate_mend_frame(struct xlate *x, struct sse_event *ev);
+
 /* Build decoder, filters and encoder for a 2xx answer. */
 void xlate_chain_build(struct xlate *x);
 

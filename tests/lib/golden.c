@@ -148,6 +148,27 @@ number(const struct golden *g, struct span value)
 	return n;
 }
 
+/* The operator's. False if it is another key. */
+static bool
+take_setting(struct golden *g, struct span key, struct span value)
+{
+	static const char *const checks[] = { "off", "buffer" };
+	static const char *const markups[] = { "off", "recover", "strip" };
+
+	if (span_eq(key, SPAN("replay_reasoning")))
+		g->replays_reasoning = is_yes(g, value);
+	else if (span_eq(key, SPAN("strict")))
+		g->is_strict = is_yes(g, value);
+	else if (span_eq(key, SPAN("validate_tool_json")))
+		g->holds_args = choose(g, value, checks, 2) == 1;
+	else if (span_eq(key, SPAN("tool_markup")))
+		g->markup = (enum llm_markup)choose(
+			g, value, markups, ARRAY_LEN(markups));
+	else
+		return false;
+	return true;
+}
+
 /* What is given. False if it is another key. */
 static bool
 take_given(struct golden *g, struct span key, struct span value)
@@ -172,12 +193,8 @@ take_given(struct golden *g, struct span key, struct span value)
 		g->retry_after = value;
 	else if (span_eq(key, SPAN("end")))
 		g->ends_in_reset = choose(g, value, ends, 2) == 1;
-	else if (span_eq(key, SPAN("replay_reasoning")))
-		g->replays_reasoning = is_yes(g, value);
-	else if (span_eq(key, SPAN("strict")))
-		g->is_strict = is_yes(g, value);
 	else
-		return false;
+		return take_setting(g, key, value);
 	return true;
 }
 
@@ -276,6 +293,8 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 			.force_thinking = -1,
 			.replay_reasoning = g->replays_reasoning },
 		.is_strict = g->is_strict,
+		.holds_args = g->holds_args,
+		.markup = g->markup,
 	};
 	const struct xlate_route route = { g->upstream, g->model->name,
 		g->model };

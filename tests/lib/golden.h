@@ -22,6 +22,8 @@
  *	retry_after        upstream's header
  *	end                close (default), reset: how upstream's answer ends
  *	replay_reasoning   yes (default), no
+ *	validate_tool_json off (default), buffer
+ *	tool_markup        off (default), recover, strip
  *	strict             no (default), yes
  *
  * and expected:
@@ -76,6 +78,8 @@ struct golden {
 	struct span content_type, retry_after;
 	bool ends_in_reset;
 	bool replays_reasoning;
+	bool holds_args;
+	enum llm_markup markup;
 	bool is_strict;
 
 	enum golden_state state;
