@@ -61,6 +61,7 @@ struct job {
 	struct xlate_scratch scratch;
 	struct buf request, answer, up, out;
 	struct xlate *xlate;
+	struct model_info info; /* xlate holds on to it */
 };
 
 /* --- options -------------------------------------------------------------- */
@@ -302,16 +303,14 @@ model_name(struct job *j)
 static enum gp_code
 translate_request(struct job *j, struct gp_error *err)
 {
-	struct xlate_route route = { .upstream = j->to };
-	struct model_info info;
+	struct xlate_route route = { .upstream = j->to, .info = &j->info };
 	const enum gp_code rc =
 		xlate_read(j->xlate, buf_span(&j->request), err);
 
 	if (rc != GP_OK)
 		return rc;
 	route.model = model_name(j);
-	info = model_named(j->conf, route.model);
-	route.info = &info;
+	j->info = model_named(j->conf, route.model);
 	return xlate_write(j->xlate, &route, &j->up, err);
 }
 

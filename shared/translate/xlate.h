@@ -69,7 +69,7 @@ void xlate_scratch_fini(struct xlate_scratch *s);
 struct xlate_route {
 	const struct dialect *upstream;
 	struct span model;             /* wire name; copied */
-	const struct model_info *info; /* never NULL */
+	const struct model_info *info; /* never NULL; outlives the xlate */
 };
 
 struct xlate;
