@@ -30,12 +30,14 @@ void
 jdoc_init(struct jdoc *d)
 {
 	*d = (struct jdoc){ .text = SPAN_EMPTY };
+	jbones_init(&d->bones);
 }
 
 void
 jdoc_fini(struct jdoc *d)
 {
 	free(d->tok);
+	jbones_fini(&d->bones);
 	jdoc_init(d);
 }
 
@@ -64,6 +66,46 @@ is_bare_primitive(struct span text)
 	return text.p[0] != '{' && text.p[0] != '[' && text.p[0] != '"';
 }
 
+static bool
+is_container(const jsmntok_t *t)
+{
+	return t != NULL && (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY);
+}
+
+/* jscan has counted n. */
+static void
+tokenise(struct jdoc *d, struct span text, uint32_t n)
+{
+	jsmn_parser parser;
+	int found;
+
+	jsmn_init(&parser);
+	found = jsmn_parse(&parser, text.p, text.n, &d->tok->jsmn, n);
+	GP_ASSERT(found >= 0 && (uint32_t)found == n);
+}
+
+/* Tokens of the bones become tokens of the text. */
+static void
+leave_bones(struct jdoc *d, uint32_t n)
+{
+	const struct jbones *const b = &d->bones;
+	size_t k = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		jsmntok_t *const t = &d->tok[i].jsmn;
+		const uint32_t start = (uint32_t)t->start;
+		const uint32_t end = (uint32_t)t->end;
+
+		t->start = (int)jbones_seek(b, start, &k);
+		if (is_container(t))
+			t->end = (int)jbones_find(b, end);
+		else if (k < b->n && (uint32_t)t->start == b->cuts[k].at)
+			t->end = t->start + (int)b->cuts[k].n;
+		else
+			t->end = t->start + (int)(end - start);
+	}
+}
+
 /* Replace the parent links; see struct jdoc_token. Children stand behind their
  * parent, so going backwards they are done before it is. */
 static void
@@ -90,7 +132,8 @@ jdoc_parse(struct jdoc *d, struct span text, struct gp_error *err)
 	if (text.n > INT_MAX)
 		return gp_fail(
 			err, GP_E_LIMIT, "a JSON text of %zu bytes", text.n);
-	rc = jscan_text(text, &n, err);
+	jbones_reset(&d->bones);
+	rc = jscan_text_bones(text, &n, &d->bones, err);
 	if (rc != GP_OK)
 		return rc;
 	make_room(d, n);
@@ -101,13 +144,11 @@ jdoc_parse(struct jdoc *d, struct span text, struct gp_error *err)
 		d->tok[0].jsmn = (jsmntok_t){ .type = JSMN_PRIMITIVE,
 			.start = start,
 			.end = start + (int)inner.n };
+	} else if (jbones_lost(&d->bones) > text.n / 2) {
+		tokenise(d, jbones_text(&d->bones, text), n);
+		leave_bones(d, n);
 	} else {
-		jsmn_parser parser;
-		int found;
-
-		jsmn_init(&parser);
-		found = jsmn_parse(&parser, text.p, text.n, &d->tok->jsmn, n);
-		GP_ASSERT(found >= 0 && (uint32_t)found == n);
+		tokenise(d, text, n);
 	}
 	d->n = n;
 	link_subtrees(d);
@@ -124,12 +165,6 @@ static struct span
 token_span(const struct jdoc *d, const jsmntok_t *t)
 {
 	return span_of(d->text.p + t->start, (size_t)(t->end - t->start));
-}
-
-static bool
-is_container(const jsmntok_t *t)
-{
-	return t != NULL && (t->type == JSMN_OBJECT || t->type == JSMN_ARRAY);
 }
 
 jref

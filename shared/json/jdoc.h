@@ -15,6 +15,7 @@
 #define JSON_JDOC_H
 
 #include "shared/base/err.h"
+#include "shared/json/jbones.h"
 #include "shared/json/jtext.h"
 
 typedef uint32_t jref;
@@ -38,6 +39,7 @@ struct jdoc {
 	struct span text;
 	struct jdoc_token *tok;
 	uint32_t n, cap;
+	struct jbones bones;
 };
 
 /* Reusable: jdoc_parse keeps the token memory of the previous text, trimmed to
@@ -53,7 +55,8 @@ void jdoc_fini(struct jdoc *d);
  * err    on failure: code and byte offset; may be NULL
  *
  * Returns GP_OK; GP_E_SYNTAX; GP_E_LIMIT past the limits of jscan.h.
- * Cost: three linear passes, at most one allocation.
+ * Cost: three linear passes, two of them over the bones only; no allocation
+ * once the memory is there.
  * spec: RFC 8259
  */
 enum gp_code jdoc_parse(

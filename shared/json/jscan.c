@@ -193,6 +193,7 @@ scan_value(struct jscan *s, const char *p, const char *end)
 	if ((*p == '{' || *p == '[') && !push(s, *p == '{'))
 		return fail_at(s, p, WHY_DEPTH);
 	s->state = (uint8_t)next;
+	s->string = p + 1;
 	return p + 1;
 }
 
@@ -210,6 +211,7 @@ scan_key(struct jscan *s, const char *p, const char *end)
 		return fail_at(s, p, WHY_TOKENS);
 	s->is_key = true;
 	s->state = ST_STRING;
+	s->string = p + 1;
 	return p + 1;
 }
 
@@ -288,6 +290,10 @@ scan_string(struct jscan *s, const char *p, const char *end)
 	while ((p = skip_plain(p, end)) < end) {
 		if (*p == '"') {
 			s->state = s->is_key ? ST_COLON : ST_AFTER;
+			if (s->bones != NULL && p - s->string >= JBONES_LONG)
+				jbones_cut(s->bones,
+					(size_t)(s->string - s->text),
+					(size_t)(p - s->string));
 			return p + 1;
 		}
 		if (*p == '\\') {
@@ -491,16 +497,25 @@ jscan_end(struct jscan *s, struct gp_error *err)
 }
 
 enum gp_code
-jscan_text(struct span text, uint32_t *tokens, struct gp_error *err)
+jscan_text_bones(struct span text, uint32_t *tokens, struct jbones *bones,
+	struct gp_error *err)
 {
 	struct jscan s;
 	enum gp_code rc;
 
 	jscan_init(&s);
+	s.bones = bones;
+	s.text = text.p;
 	rc = jscan_feed(&s, text, err);
 	if (rc == GP_OK)
 		rc = jscan_end(&s, err);
 	if (tokens != NULL)
 		*tokens = s.tokens;
 	return rc;
+}
+
+enum gp_code
+jscan_text(struct span text, uint32_t *tokens, struct gp_error *err)
+{
+	return jscan_text_bones(text, tokens, NULL, err);
 }

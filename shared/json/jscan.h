@@ -16,7 +16,7 @@
 #define JSON_JSCAN_H
 
 #include "shared/base/err.h"
-#include "shared/base/span.h"
+#include "shared/json/jbones.h"
 
 #define JSCAN_DEPTH_MAX  512
 #define JSCAN_TOKENS_MAX 1000000
@@ -32,6 +32,10 @@ struct jscan {
 	uint8_t sub;
 	uint8_t lo, hi; /* range of the next UTF-8 byte */
 	bool is_key;
+	/* jscan_text_bones only: who gets the long strings, where the text
+	 * begins, and where the present string does. */
+	struct jbones *bones;
+	const char *text, *string;
 	uint8_t stack[JSCAN_DEPTH_MAX / 8]; /* 1 = object, 0 = array */
 };
 
@@ -52,5 +56,8 @@ enum gp_code jscan_end(struct jscan *s, struct gp_error *err) GP_WUR;
 /* All at once: the number of tokens in *tokens (may be NULL). */
 enum gp_code jscan_text(
 	struct span text, uint32_t *tokens, struct gp_error *err) GP_WUR;
+/* As well, and the long strings as cuts of *bones, which has none. */
+enum gp_code jscan_text_bones(struct span text, uint32_t *tokens,
+	struct jbones *bones, struct gp_error *err) GP_WUR;
 
 #endif

@@ -68,6 +68,10 @@ check_tokens(const struct jdoc *d)
 			GP_ASSERT(raw.p[0] == '"' && raw.p[raw.n - 1] == '"');
 			check_string(jdoc_str(d, r));
 		}
+		GP_ASSERT((type == J_OBJ) ==
+			(raw.p[0] == '{' && raw.p[raw.n - 1] == '}'));
+		GP_ASSERT((type == J_ARR) ==
+			(raw.p[0] == '[' && raw.p[raw.n - 1] == ']'));
 		GP_ASSERT(jdoc_double(d, r, &x) == (type == J_NUM));
 		if (jdoc_int(d, r, &i)) {
 			GP_ASSERT(x - (double)i < 4096 && (double)i - x < 4096);
