@@ -22,6 +22,25 @@ make_sentinel(struct arena *a, struct jesc text)
 	return (struct jraw){ { p, begin + text.s.n + end } };
 }
 
+/* The text as it is meant, without blanks around. */
+static struct span
+plain_text(struct arena *a, const struct llm_args *args)
+{
+	return span_trim(jtext_unescape_dup(a, args->text));
+}
+
+static bool
+is_nothing(struct span s)
+{
+	return s.n == 0 || span_eq(s, SPAN("null"));
+}
+
+static bool
+is_object(struct span s)
+{
+	return s.n > 0 && s.p[0] == '{' && jscan_text(s, NULL, NULL) == GP_OK;
+}
+
 struct jraw
 llm_args_value(struct arena *a, const struct llm_args *args)
 {
@@ -31,12 +50,27 @@ llm_args_value(struct arena *a, const struct llm_args *args)
 		return args->value;
 	if (!args->has_text)
 		return JRAW("{}");
-	s = span_trim(jtext_unescape_dup(a, args->text));
-	if (s.n == 0 || span_eq(s, SPAN("null")))
+	s = plain_text(a, args);
+	if (is_nothing(s))
 		return JRAW("{}");
-	if (s.p[0] == '{' && jscan_text(s, NULL, NULL) == GP_OK)
-		return (struct jraw){ s };
-	return make_sentinel(a, args->text);
+	return is_object(s) ? (struct jraw){ s } : make_sentinel(a, args->text);
+}
+
+bool
+llm_args_settle(struct arena *a, struct llm_args *args)
+{
+	struct span s;
+
+	if (!args->has_text || !jraw_is_none(args->value))
+		return false;
+	s = plain_text(a, args);
+	if (is_object(s)) {
+		args->value = (struct jraw){ s };
+		return false;
+	}
+	args->value = is_nothing(s) ? JRAW("{}") : make_sentinel(a, args->text);
+	args->text = jtext_escape_dup(a, args->value.s);
+	return !is_nothing(s);
 }
 
 static bool

@@ -194,6 +194,21 @@ trim_beginning_of_answer(struct llm_req *r)
 	llm_repaired(r, REPAIR_TRAILING);
 }
 
+/* Step 7. */
+static void
+settle_arguments(struct llm_req *r)
+{
+	for (size_t i = 0; i < r->turns.n; i++) {
+		struct llm_parts *const parts = &r->turns.v[i].parts;
+
+		for (size_t k = 0; k < parts->n; k++) {
+			if (parts->v[k].kind == LLM_PART_CALL &&
+				llm_args_settle(r->arena, &parts->v[k].args))
+				llm_repaired(r, REPAIR_ARGUMENTS);
+		}
+	}
+}
+
 void
 llm_normalise(struct llm_req *r)
 {
@@ -203,4 +218,5 @@ llm_normalise(struct llm_req *r)
 	fill_user_turns(r);
 	begin_with_user(r);
 	trim_beginning_of_answer(r);
+	settle_arguments(r);
 }

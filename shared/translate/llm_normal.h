@@ -20,9 +20,12 @@
  *  5. the first turn that is not system is a user's ("(continued)" is put in
  *     front); no user turn at all: "Continue." is appended
  *  6. text at the end of a trailing assistant turn loses trailing blanks
+ *  7. a call's arguments are a JSON object: nothing at all becomes {}, other
+ *     text the sentinel of llm_args_value
  * Repairs are notices ("repaired:", names in llm_repair.h). Deterministic;
  * turns that were already in order are not touched, so a growing conversation
- * keeps its prefix. Linear in the bytes of ids and the number of parts.
+ * keeps its prefix. Linear in the bytes of ids and arguments and
+ * the number of parts.
  */
 #ifndef TRANSLATE_LLM_NORMAL_H
 #define TRANSLATE_LLM_NORMAL_H

@@ -16,6 +16,7 @@
 #define REPAIR_FIRST     "first_turn"       /* a user's put in front */
 #define REPAIR_NO_USER   "no_user_turn"     /* one appended */
 #define REPAIR_TRAILING  "trailing_blanks"  /* of the answer's beginning */
+#define REPAIR_ARGUMENTS "tool_arguments"   /* wrapped: no JSON object */
 
 void llm_repaired(struct llm_req *r, const char *name);
 

@@ -202,6 +202,12 @@ bool llm_has_image(const struct llm_req *r);
 struct jraw llm_args_value(struct arena *a, const struct llm_args *args);
 /* Arguments as text inside a JSON string; the sentinel is turned back. */
 struct jesc llm_args_text(struct arena *a, const struct llm_args *args);
+/*
+ * For upstreams, which refuse whatever is no JSON object: both forms are there
+ * afterwards if there was text, and say what llm_args_value says. True if that
+ * is a sentinel made here.
+ */
+bool llm_args_settle(struct arena *a, struct llm_args *args);
 
 /* Parse an image URL of a client: data: URLs (any case, parameters, URL-safe
  * alphabet, blanks, missing padding are normalised) or http(s). GP_E_SCHEMA

@@ -145,11 +145,11 @@ put_result(const struct dump *d, const struct llm_part *p)
 static void
 put_call(const struct dump *d, const struct llm_part *p)
 {
-	const struct jesc args = llm_args_text(d->r->arena, &p->args);
+	const struct jraw args = llm_args_value(d->r->arena, &p->args);
 
 	buf_printf(d->out, "call %.*s %.*s ", SPAN_ARG(plain(d, p->id)),
 		SPAN_ARG(plain(d, p->name)));
-	buf_put(d->out, span_trim(plain(d, args)));
+	buf_put(d->out, args.s);
 	put_cache(d, p->cache_control);
 	buf_putc(d->out, '\n');
 }

@@ -500,6 +500,18 @@ test_there_and_back(void **state)
 	assert_int_equal(ways, ndialects * ndialects);
 }
 
+/* Anything but arguments that are no JSON: a wrapped text is unwrapped where
+ * arguments are text, whatever it holds. */
+static bool
+has_repairs(const struct notices *n)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		if (!span_eq(n->items[i], SPAN("repaired:tool_arguments")))
+			return true;
+	}
+	return n->hidden > 0;
+}
+
 /* Whatever a client sends, for whatever model: upstream gets JSON that it
  * accepts, and unless it was copied a conversation in order. */
 static void
@@ -521,8 +533,8 @@ check_wild(struct run *run, const struct dialect *client,
 		return;
 	notices_init(&got.notices, &run->arena);
 	llm_normalise(&got);
-	must(got.notices.total == 0, run->seed,
-		got.notices.total > 0 ? got.notices.items[0].p : "", up, bytes);
+	must(!has_repairs(&got.notices), run->seed, "is not in order", up,
+		bytes);
 }
 
 static void

@@ -181,6 +181,36 @@ test_too_deep(void **state)
 	free(close);
 }
 
+static void
+test_t37_settle(void **state)
+{
+	static const struct {
+		const char *text, *want_text, *want_value;
+		bool is_wrapped;
+	} cases[] = {
+		{ "{\\\"a\\\": 1}", "{\\\"a\\\": 1}", "{\"a\": 1}", false },
+		{ " {} ", " {} ", "{}", false },
+		{ "", "{}", "{}", false },
+		{ " null ", "{}", "{}", false },
+		{ "[1", "{\\\"__raw_arguments\\\":\\\"[1\\\"}",
+			"{\"__raw_arguments\":\"[1\"}", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct llm_args args = of_text(span_cstr(cases[i].text));
+
+		assert_int_equal(
+			llm_args_settle(&arena, &args), cases[i].is_wrapped);
+		assert_spans_eq(llm_args_text(&arena, &args).s,
+			span_cstr(cases[i].want_text));
+		assert_spans_eq(llm_args_value(&arena, &args).s,
+			span_cstr(cases[i].want_value));
+		/* It stays as it is. */
+		assert_false(llm_args_settle(&arena, &args));
+	}
+}
+
 int
 main(void)
 {
@@ -195,6 +225,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_deep, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_t37_settle, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
