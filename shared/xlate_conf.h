@@ -26,6 +26,11 @@ xlate_conf_env(const struct conf *c)
 		},
 		.count_compat = c->count_shape_compat,
 		.is_strict = c->strict,
+		.holds_args = c->validate_tool_json == TOOL_JSON_BUFFER,
+		.markup = c->tool_markup == TOOL_MARKUP_RECOVER ?
+			LLM_MARKUP_RECOVER :
+			c->tool_markup == TOOL_MARKUP_STRIP ? LLM_MARKUP_STRIP :
+							      LLM_MARKUP_OFF,
 	};
 }
 

@@ -34,6 +34,17 @@ enum conf_thinking {
 	THINKING_FALSE
 };
 
+enum conf_tool_json {
+	TOOL_JSON_OFF,
+	TOOL_JSON_BUFFER
+};
+
+enum conf_tool_markup {
+	TOOL_MARKUP_OFF,
+	TOOL_MARKUP_RECOVER,
+	TOOL_MARKUP_STRIP
+};
+
 enum conf_origin {
 	CONF_BUILTIN,
 	CONF_FILE,

@@ -24,7 +24,7 @@
  */
 struct llm_sink *llm_filter_box(struct arena *a, struct llm_sink *next);
 
-/* Tool calls that are written as text. In the order of the setting. */
+/* What becomes of tool calls that are written as text. */
 enum llm_markup {
 	LLM_MARKUP_OFF,
 	LLM_MARKUP_RECOVER,

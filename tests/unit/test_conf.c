@@ -278,9 +278,9 @@ static const struct {
 	{ { "listen =", NULL, NULL }, "listen: must name" },
 
 	/* Not built yet. */
-	{ { "validate_tool_json = buffer", NULL, NULL },
-		"t.conf:1: validate_tool_json: not supported yet: only "
-		"its default, off" },
+	{ { "image_scope = last_user_turn", NULL, NULL },
+		"t.conf:1: image_scope: not supported yet: only "
+		"its default, any" },
 
 	/* Keys do not belong on the command line. */
 	{ { NULL, NULL, "server_api_key=sk-1" },
@@ -551,6 +551,7 @@ test_the_table(void **state)
 		{ "context_overflow_openai", "auto" },
 		{ "context_overflow_anthropic", "auto" },
 		{ "tool_markup", "off" },
+		{ "validate_tool_json", "off" },
 		{ "history_rows_per_s", "200" },
 	};
 
