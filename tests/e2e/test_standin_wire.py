@@ -121,6 +121,8 @@ class Wire(Play):
         with self.assertRaises(ValueError):
             json.loads(events[1][1])
         self.assertEqual(events[-1][1], "[DONE]")
+        data = self.o_stream("glued at=1").body
+        self.assertRegex(data, rb'\n\ndata: \{"id":"[^\n]*data: \{"id":"[^\n]*\n\n')
         answer = self.o_stream("no_blank")
         self.assertTrue(answer.body.endswith(b"data: [DONE]\n"))
         self.assertFalse(answer.body.endswith(b"\n\n"))

@@ -96,6 +96,11 @@ put_faulty(struct body *b, const struct frames *f)
 		put_part(b, half, "\n\n");
 		put_frames(b, f, at + 1, n);
 		break;
+	case FAULT_GLUED:
+		put_frames(b, f, 0, at);
+		put_part(b, half, "");
+		put_frames(b, f, at, n);
+		break;
 	case FAULT_NO_BLANK:
 		put_frames(b, f, 0, n - 1);
 		put_part(b, span_head(last, last.n - 1), "");
@@ -142,6 +147,7 @@ set_fault_end(struct body *b)
 	case FAULT_NO_DONE:
 	case FAULT_ENDS_EARLY:
 	case FAULT_BAD_JSON:
+	case FAULT_GLUED:
 	case FAULT_NO_BLANK:
 	case FAULT_CLOSE_EARLY:
 	case FAULT_RESET_EARLY:
