@@ -272,8 +272,14 @@ bool
 jesc_eq(struct jesc e, struct span text)
 {
 	struct reader r;
-	const size_t plain = span_find_char(e.s, '\\');
+	size_t plain;
 
+	/* Nothing gets longer by unescaping. Most comparisons are of keys that
+	 * differ, and end here. */
+	if (e.s.n < text.n ||
+		(text.n > 0 && e.s.p[0] != text.p[0] && e.s.p[0] != '\\'))
+		return false;
+	plain = span_find_char(e.s, '\\');
 	if (plain == e.s.n)
 		return span_eq(e.s, text);
 	if (!span_starts(text, span_head(e.s, plain)))
