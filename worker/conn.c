@@ -24,6 +24,7 @@ full(struct conn *c)
 void
 conn_drop_socket(struct conn_full *c)
 {
+	conn_pioneer_ends(c);
 	tls_conn_free(&c->tls);
 	ev_io_stop(&c->io);
 	if (c->fd >= 0) {

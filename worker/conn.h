@@ -39,6 +39,8 @@ struct upstream {
 	struct tls_session *session;
 	struct list idle; /* of struct conn, the latest first */
 	size_t nidle;
+	size_t npioneers;      /* in a handshake without a session to resume */
+	struct list followers; /* connections that wait for their session */
 };
 
 struct upstreams {

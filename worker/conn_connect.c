@@ -9,6 +9,8 @@
 
 #define RESOLVE_LOOK_MS 10   /* between looks for addresses */
 #define ATTEMPT_MIN_MS  1000 /* for one address, while others wait */
+#define PIONEERS_MAX    2    /* full handshakes at a time with an upstream */
+#define FOLLOW_MS       1000 /* to wait for the session of a pioneer */
 
 static int64_t
 time_left(const struct conn_full *c)
@@ -26,6 +28,51 @@ conn_is_up(struct conn_full *c)
 	c->handler->up(c->ctx);
 }
 
+/* A full handshake is over, or was given up: those that wait for its session
+ * go on, but not from here, since this may be the end of anything. */
+void
+conn_pioneer_ends(struct conn_full *c)
+{
+	struct upstream *u = c->pub.upstream;
+	size_t n = 0;
+
+	if (!c->is_pioneer)
+		return;
+	c->is_pioneer = false;
+	u->npioneers--;
+	while (!list_is_empty(&u->followers) &&
+		(tls_session_is_known(u->session) ||
+			u->npioneers + n < PIONEERS_MAX)) {
+		struct list *first = u->followers.next;
+
+		list_remove(first);
+		list_push_back(&u->all->handshakes, first);
+		n++;
+	}
+	if (n > 0)
+		ev_defer_start(u->all->ev, &u->all->turn_end);
+}
+
+/* False when c waits for a session to resume: after a start every request
+ * would pay for a full handshake until the first one is done. */
+static bool
+conn_begin_handshake(struct conn_full *c)
+{
+	struct upstream *u = c->pub.upstream;
+	bool is_full = !tls_session_is_known(u->session);
+
+	if (is_full && u->npioneers >= PIONEERS_MAX && !c->is_impatient) {
+		list_push_back(&u->followers, &c->turn);
+		ev_timer_start(&c->timer, MIN(MAX(time_left(c), 1), FOLLOW_MS));
+		return false;
+	}
+	c->is_pioneer = is_full;
+	u->npioneers += is_full;
+	c->tls = tls_conn_new(
+		u->all->tls, u->session, conn_base(c)->host, c->fd);
+	return true;
+}
+
 /* A turn of the loop has room for only one step: the others queue. */
 void
 conn_handshake(struct conn_full *c)
@@ -39,6 +86,8 @@ conn_handshake(struct conn_full *c)
 		return;
 	}
 	list_remove(&c->turn);
+	if (c->tls == NULL && !conn_begin_handshake(c))
+		return;
 	u->handshake_in_turn = true;
 	ev_defer_start(u->ev, &u->turn_end);
 	ev_timer_start(&c->timer, MAX(time_left(c), 1));
@@ -48,6 +97,7 @@ conn_handshake(struct conn_full *c)
 				&u->metrics->tls_resumed :
 				&u->metrics->tls_handshakes,
 			1);
+		conn_pioneer_ends(c);
 		conn_is_up(c);
 		break;
 	case TLS_WANT_READ:
@@ -69,7 +119,7 @@ void
 conn_next_handshake(struct upstreams *u)
 {
 	u->handshake_in_turn = false;
-	if (!list_is_empty(&u->handshakes))
+	while (!u->handshake_in_turn && !list_is_empty(&u->handshakes))
 		conn_handshake(CONTAINER_OF(
 			u->handshakes.next, struct conn_full, turn));
 }
@@ -77,16 +127,13 @@ conn_next_handshake(struct upstreams *u)
 static void
 conn_begin_tls(struct conn_full *c)
 {
-	struct upstream *u = c->pub.upstream;
-
 	if (!conn_base(c)->is_tls) {
 		conn_is_up(c);
 		return;
 	}
-	c->tls = tls_conn_new(
-		u->all->tls, u->session, conn_base(c)->host, c->fd);
 	c->state = CONN_HANDSHAKE;
-	conn_watch(c);
+	/* There is nothing to hear before it has begun. */
+	ev_io_stop(&c->io);
 	conn_handshake(c);
 }
 
@@ -222,6 +269,13 @@ conn_connect_timeout(struct conn_full *c)
 		c->next_addr < c->naddrs) {
 		c->last_errno = ETIMEDOUT;
 		conn_try_next(c);
+		return;
+	}
+	if (c->state == CONN_HANDSHAKE && c->tls == NULL && time_left(c) > 0) {
+		c->is_impatient = true;
+		ev_timer_start(&c->timer, time_left(c));
+		list_remove(&c->turn);
+		conn_handshake(c);
 		return;
 	}
 	conn_fail_with(c, GP_E_TIMEOUT,

@@ -17,7 +17,7 @@ enum conn_state {
 
 struct conn_full {
 	struct conn pub;
-	struct list turn; /* upstreams->handshakes */
+	struct list turn; /* upstreams->handshakes or upstream->followers */
 	enum conn_state state;
 	const struct conn_handler *handler;
 	void *ctx;
@@ -28,7 +28,9 @@ struct conn_full {
 	struct sock_addr addrs[SHM_ADDRS];
 	size_t naddrs, next_addr;
 	int last_errno;
-	struct tls_conn *tls;
+	struct tls_conn *tls; /* NULL before its handshake has begun */
+	bool is_pioneer;      /* in a handshake without a session to resume */
+	bool is_impatient;    /* has waited for one for long enough */
 	bool is_paused;
 	bool wants_write;
 };
@@ -64,6 +66,7 @@ void conn_connect_ends(struct conn_full *c);
 void conn_read_tunnel(struct conn_full *c, struct span bytes);
 /* One step of the handshake, now or when it is c's turn. */
 void conn_handshake(struct conn_full *c);
+void conn_pioneer_ends(struct conn_full *c);
 /* The timer went off before the connection was up. */
 void conn_connect_timeout(struct conn_full *c);
 

@@ -225,6 +225,12 @@ tls_session_free(struct tls_session **s)
 	*s = NULL;
 }
 
+bool
+tls_session_is_known(const struct tls_session *s)
+{
+	return s->has_saved;
+}
+
 /* --- input and output ----------------------------------------------------- */
 
 static int

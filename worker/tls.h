@@ -31,6 +31,8 @@ void tls_free(struct tls **t);
 
 struct tls_session *tls_session_new(void);
 void tls_session_free(struct tls_session **s);
+/* There is something to resume. */
+bool tls_session_is_known(const struct tls_session *s);
 
 /* A client's side of a connection on fd to `host`. session: resumed from and
  * saved to; must outlive the connection. */

@@ -35,6 +35,7 @@ upstreams_new(struct ev *ev, const struct conf *conf,
 		u->list[i].conf = &list[i];
 		u->list[i].session = tls_session_new();
 		list_init(&u->list[i].idle);
+		list_init(&u->list[i].followers);
 		needs_tls = needs_tls || list[i].url.is_tls;
 	}
 	if (needs_tls) {

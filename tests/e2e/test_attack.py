@@ -774,6 +774,55 @@ class BodiesOfPages(AttackCase):
                     self.status(200000, "GET", path, chunked), 413)
 
 
+class ColdStart(AttackCase):
+    """Many at once over TLS, and no session to resume."""
+
+    tls = True
+    config = {"upstream_keepalive": "0"}
+    expected = (r"upstream: no connection",)
+
+    def test_few_full_handshakes(self):
+        conns = [self.begin(stream=False) for _ in range(80)]
+        for c in conns:
+            self.assertEqual(c.response().status, 200)
+        full = 'tls_handshakes_total{resumed="%s"}'
+        self.assertEqual(self.metric(full % "no")
+                         + self.metric(full % "yes"), 80)
+        self.assertLessEqual(self.metric(full % "no"), 8)
+
+    def test_a_stuck_one_holds_nobody_up(self):
+        """The first two handshakes get no answer."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(certs(), "cert.pem"),
+                                os.path.join(certs(), "key.pem"))
+        numbers = []
+
+        def play(sock):
+            numbers.append(1)
+            if len(numbers) <= 2:
+                until_closed(sock)
+                return
+            with context.wrap_socket(sock, server_side=True) as inner:
+                tunnel.read_request(inner)
+                inner.sendall(answer())
+                until_closed(inner)
+
+        server = Script(play)
+        self.addCleanup(server.close)
+        proxy = self.own_proxy({
+            "openai_upstream_base": "https://localhost:%s/o"
+            % server.address.rpartition(":")[2],
+            "connect_timeout_s": "4",
+            "upstream_ca_file": os.path.join(certs(), "ca.pem")})
+        conns = [self.begin(proxy, stream=False) for _ in range(2)]
+        wait_until(lambda: len(numbers) == 2, "both to have connected")
+        conns += [self.begin(proxy, stream=False) for _ in range(10)]
+        for c in conns[2:]:
+            self.assertEqual(c.response().status, 200)
+        for c in conns[:2]:
+            self.assertEqual(c.response().status, 504)
+
+
 class Figures(AttackCase):
     """Each thing is counted once."""
 
