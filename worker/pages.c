@@ -31,6 +31,14 @@ answer_probe(struct client *c)
 	reply_end(c, "text/plain", SPAN_EMPTY);
 }
 
+/* What agents report to their maker goes nowhere. */
+static void
+answer_nothing(struct client *c)
+{
+	http_out_end(reply_begin(c, 204));
+	(void)client_answered(c);
+}
+
 static void
 answer_text(struct client *c, const char *type, struct span body)
 {
@@ -130,13 +138,14 @@ answer_models(struct client *c)
 }
 
 static const struct page pages[] = {
-	{ SPAN_INIT("/"), false, answer_probe },
-	{ SPAN_INIT("/api/hello"), false, answer_probe },
-	{ SPAN_INIT("/health"), false, answer_health },
-	{ SPAN_INIT("/v1/models"), false, answer_models },
-	{ SPAN_INIT("/v1/models/"), true, answer_models },
-	{ SPAN_INIT("/openapi.json"), false, answer_openapi },
-	{ SPAN_INIT("/docs"), false, answer_docs },
+	{ SPAN_INIT("/"), false, answer_probe, false },
+	{ SPAN_INIT("/api/hello"), false, answer_probe, false },
+	{ SPAN_INIT("/api/event_logging/"), true, answer_nothing, true },
+	{ SPAN_INIT("/health"), false, answer_health, false },
+	{ SPAN_INIT("/v1/models"), false, answer_models, false },
+	{ SPAN_INIT("/v1/models/"), true, answer_models, false },
+	{ SPAN_INIT("/openapi.json"), false, answer_openapi, false },
+	{ SPAN_INIT("/docs"), false, answer_docs, false },
 };
 
 const struct page *

@@ -10,6 +10,7 @@ struct page {
 	bool is_prefix; /* everything below it, too */
 	/* c may be gone afterwards. */
 	void (*answer)(struct client *c);
+	bool takes_post; /* beside GET and HEAD; the body is not looked at */
 };
 
 /* The page of a path, NULL if there is none. */

@@ -62,13 +62,16 @@ admit_path(struct client *c)
 {
 	const struct http_head *h = client_head(c);
 	enum http_method m = h->method;
+	const struct page *page;
 
 	c->dialect = dialect_by_path(h->path, &c->purpose);
 	if (c->dialect != NULL)
 		return admit_method(c, m == HTTP_METHOD_POST);
-	if (page_find(h->path) != NULL)
-		return admit_method(
-			c, m == HTTP_METHOD_GET || m == HTTP_METHOD_HEAD);
+	page = page_find(h->path);
+	if (page != NULL)
+		return admit_method(c,
+			m == HTTP_METHOD_GET || m == HTTP_METHOD_HEAD ||
+				(page->takes_post && m == HTTP_METHOD_POST));
 	if (span_starts(h->path, SPAN("/v1/responses")))
 		return refuse(c, LLM_FAIL_NOT_FOUND,
 			"the Responses API is not offered here: set the client "

@@ -11,7 +11,7 @@ import sys
 FILE = "worker/page/openapi.json"
 # Second names of paths, probes and the documentation itself.
 NOT_LISTED = {"/chat/completions", "/messages", "/messages/count_tokens", "/",
-              "/api/hello", "/openapi.json", "/docs"}
+              "/api/hello", "/api/event_logging/", "/openapi.json", "/docs"}
 
 
 def served():
