@@ -213,6 +213,16 @@ release_exchange(struct session *s)
 		exchange_finish(&s->exchange);
 }
 
+/* More than the client takes, or than there is room for: the rest is left with
+ * upstream. */
+static bool
+has_enough(const struct session *s)
+{
+	size_t n = buf_len(&s->client->out);
+
+	return n > CLIENT_OUT_HIGH || (n > 0 && !worker_reserve(s->worker, 0));
+}
+
 static void
 on_flush(struct ev_defer *d)
 {
@@ -224,9 +234,7 @@ on_flush(struct ev_defer *d)
 	move_body(s);
 	if (!client_flush(c))
 		return;
-	/* More than the client takes: leave the rest with upstream. */
-	if (!s->is_paused && s->exchange != NULL &&
-		buf_len(&c->out) > CLIENT_OUT_HIGH) {
+	if (!s->is_paused && s->exchange != NULL && has_enough(s)) {
 		s->is_paused = true;
 		exchange_pause(s->exchange);
 	}

@@ -746,6 +746,53 @@ class KeysInLogs(AttackCase):
                         self.assertNotIn(b"Very", f.read())
 
 
+class NoRoom(AttackCase):
+    """Over max_buffered_mb, what a client does not take is left upstream."""
+
+    def upload(self, proxy, size):
+        """Part of a body, which is held."""
+        conn = proxy.connect()
+        self.addCleanup(conn.close)
+        conn.send(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
+                  b"x-api-key: k\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  b"a00000\r\n" + b" " * size)
+
+    def test_slow_reader(self):
+        go_on, held = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+        event = b"data: " + as_bytes({
+            "id": "1", "created": 1, "model": "m", "choices": [{
+                "index": 0, "delta": {"content": "x" * 8000}}]}) + b"\n\n"
+
+        def play(sock):
+            tunnel.read_request(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: "
+                         b"text/event-stream\r\n\r\n" + event)
+            go_on.wait(DEADLINE_S)
+            sock.settimeout(0.5)
+            try:
+                while True:
+                    sock.sendall(event)
+                    select.select([], [], [], 0.001)
+            except socket.timeout:
+                held.set()
+            until_closed(sock)
+
+        proxy = self.upstream(play, max_buffered_mb="16", max_body_mb="12")
+        conn = self.begin(proxy, rcvbuf=4096)
+        conn.read_head()
+        # Memory doubles: the last byte is the one too many.
+        for size in (9000000, (4 << 20) + 1):
+            self.upload(proxy, size)
+        wait_until(lambda: self.metric("buffered_bytes", proxy) > 16 << 20,
+                   "the limit to be passed")
+        before = self.metric("buffered_bytes", proxy)
+        go_on.set()
+        self.assertTrue(held.wait(DEADLINE_S), "upstream was not held back")
+        self.check_idle(proxy)
+        self.assertLess(self.metric("buffered_bytes", proxy) - before, 150000)
+
+
 class BodiesOfPages(AttackCase):
     """What no page reads is not held, whoever sends it."""
 
