@@ -3,8 +3,14 @@
 // where it and the stand-in upstream are; tests/e2e/run_clients.py starts both.
 
 import { runAll } from "./kit.mjs";
+import { runTable } from "./table.mjs";
 import "./openai.mjs";
 import "./anthropic.mjs";
 import "./ai_sdk.mjs";
 
-process.exit((await runAll()) ? 0 : 1);
+const tests = await runAll();
+const table = await runTable();
+const passed = tests.passed + table.passed;
+const failed = tests.failed + table.failed;
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

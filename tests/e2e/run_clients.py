@@ -22,7 +22,7 @@ FETCHED = ("package.json", "package-lock.json")
 NPM_ENV = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
            "https_proxy", "no_proxy", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 FETCH_S = 240
-RUN_S = 120
+RUN_S = 240
 
 
 def digest():
