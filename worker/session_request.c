@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* session_request.c - a chat or count on its way to an upstream. */
+#include "shared/base/check.h"
+#include "shared/sys/clock.h"
+#include "shared/sys/log.h"
+#include "shared/xlate_conf.h"
+#include "worker/session_private.h"
+#include "worker/upstream_head.h"
+
+#define HEAD_MAX 131072
+
+static int64_t
+stall_limit(const struct session *s)
+{
+	const struct conf *conf = s->worker->conf;
+	struct span model = s->choice.route.model;
+
+	for (size_t i = 0; i < conf->models.n; i++)
+		if (conf->models.v[i].stall_ms >= 0 &&
+			span_eq(conf->models.v[i].name, model))
+			return conf->models.v[i].stall_ms;
+	return xlate_upstream_streams(s->xlate) ? conf->stream_timeout_ms :
+						  conf->request_timeout_ms;
+}
+
+static void
+send_upstream(struct session *s, const struct secret *key, struct buf *body)
+{
+	struct worker *w = s->worker;
+	struct client *c = s->client;
+	const struct dialect *d = s->choice.route.upstream;
+	struct buf head;
+	struct upstream_head u = {
+		.conf = w->conf,
+		.client = c->dialect,
+		.upstream = d,
+		.base = &w->router->upstreams[s->choice.upstream].url,
+		.path = c->purpose == LLM_COUNT ? d->count_path : d->chat_path,
+		.key = key,
+		.from = client_head(c),
+		.wants_stream = xlate_upstream_streams(s->xlate),
+		.body_bytes = buf_len(body),
+	};
+	struct exchange_request req = {
+		.upstream = s->choice.upstream,
+		.head = &head,
+		.body = body,
+		.head_timeout_ms = c->purpose == LLM_COUNT ?
+			MIN(3000, w->conf->request_timeout_ms) :
+			w->conf->request_timeout_ms,
+		.silence_timeout_ms = stall_limit(s),
+		.context = session_id(s).p,
+	};
+
+	s->held = u.body_bytes;
+	w->buffered += s->held;
+	buf_init(&head, HEAD_MAX);
+	upstream_head_put(&u, &head);
+	s->exchange = exchange_start(w->upstreams, &req, &session_handler, s);
+	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
+}
+
+static void
+pick_route(struct session *s)
+{
+	struct client *c = s->client;
+	const struct llm_req *r = xlate_request(s->xlate);
+	struct span model = jtext_unescape_dup(&s->arena, r->model);
+
+	router_pick(s->worker->router, model, llm_has_image(r), c->dialect,
+		&s->arena, &s->choice);
+	if (s->choice.notice != NULL)
+		xlate_notice(s->xlate, s->choice.notice, SPAN("model"));
+	log_debug("req=%.*s: %s -> %s, model %.*s", SPAN_ARG(session_id(s)),
+		c->dialect->name, s->choice.route.upstream->name,
+		SPAN_ARG(s->choice.route.model));
+}
+
+/* Counts go to an upstream that can count, or nowhere. */
+static bool
+counts_locally(const struct session *s)
+{
+	return s->client->purpose == LLM_COUNT &&
+		(!s->worker->conf->forward_count_to_upstream ||
+			s->choice.route.upstream->count_path.n == 0);
+}
+
+static enum gp_code
+translate_request(struct session *s, struct buf *body, struct gp_error *err)
+{
+	enum gp_code rc = xlate_read(s->xlate, buf_span(&s->client->body), err);
+
+	if (rc != GP_OK)
+		return rc;
+	pick_route(s);
+	return xlate_write(s->xlate, &s->choice.route, body, err);
+}
+
+/* A client may ask for more care than the operator does, not for less. */
+static bool
+asks_strictly(const struct http_head *head)
+{
+	const struct span value =
+		http_head_get(head, SPAN("x-glmproxy-strict"));
+
+	return span_eq(value, SPAN("1")) || span_ieq(value, SPAN("true"));
+}
+
+static struct xlate_env
+make_env(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct xlate_env env = xlate_conf_env(w->conf);
+
+	env.now_wall_s = clock_wall_us() / 1000000;
+	env.is_strict = env.is_strict || asks_strictly(client_head(c));
+	for (size_t i = 0; i < ARRAY_LEN(env.random); i++)
+		env.random[i] = worker_random(w);
+	return env;
+}
+
+void
+session_start(struct client *c)
+{
+	struct xlate_env env = make_env(c);
+	struct session *s = session_new(c, &env);
+	struct secret key;
+	struct span name;
+	struct buf body;
+	struct gp_error err;
+	struct llm_failure f;
+
+	buf_init(&body, SESSION_BODY_MAX);
+	buf_room(&body, buf_len(&c->body));
+	if (translate_request(s, &body, &err) != GP_OK) {
+		buf_fini(&body);
+		f = llm_failure_from(&err, &s->arena);
+		session_step(s, xlate_fail(s->xlate, &f));
+		return;
+	}
+	client_drop_body(c);
+	if (counts_locally(s)) {
+		buf_fini(&body);
+		session_step(s, xlate_count_locally(s->xlate));
+		return;
+	}
+	/* Admitted by the same rule when its head came. */
+	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,
+		    &err) != GP_OK)
+		GP_UNREACHED();
+	send_upstream(s, &key, &body);
+	secret_wipe(&key);
+}
