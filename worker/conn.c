@@ -355,7 +355,7 @@ conn_unpark(struct upstream *u, const struct conn_handler *h, void *ctx)
 }
 
 enum gp_code
-conn_write(struct conn *conn, struct span bytes, size_t *used,
+conn_write(struct conn *conn, struct span bytes, bool more, size_t *used,
 	struct gp_error *err)
 {
 	struct conn_full *c = full(conn);
@@ -363,7 +363,7 @@ conn_write(struct conn *conn, struct span bytes, size_t *used,
 
 	*used = 0;
 	if (c->tls != NULL) {
-		switch (tls_send(c->tls, bytes, used, err)) {
+		switch (tls_send(c->tls, bytes, more, used, err)) {
 		case TLS_FAIL:
 		case TLS_CLOSED:
 			return GP_E_CLOSED;
@@ -373,7 +373,8 @@ conn_write(struct conn *conn, struct span bytes, size_t *used,
 			break;
 		}
 	} else {
-		n = write(c->fd, bytes.p, bytes.n);
+		n = send(c->fd, bytes.p, bytes.n,
+			MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return gp_fail(
 				err, GP_E_CLOSED, "%s", strerrordesc_np(errno));

@@ -84,10 +84,11 @@ struct conn *conn_unpark(
 /* The end of a turn: the longest waiting handshake goes on. */
 void conn_next_handshake(struct upstreams *u);
 
-/* Write what the socket takes; *used of the bytes are gone. When not all are,
- * `writable` is called later. GP_E_* when the connection broke. */
-enum gp_code conn_write(struct conn *conn, struct span bytes, size_t *used,
-	struct gp_error *err) GP_WUR;
+/* Write what the socket takes and a turn has time for; *used of the bytes are
+ * gone. When not all are, `writable` is called later. more: other bytes follow
+ * at once, and one packet may hold both. GP_E_* when the connection broke. */
+enum gp_code conn_write(struct conn *conn, struct span bytes, bool more,
+	size_t *used, struct gp_error *err) GP_WUR;
 /* Stop and resume handing out bytes. Reading begins when the connection is up.
  */
 void conn_pause(struct conn *conn);

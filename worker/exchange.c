@@ -147,10 +147,12 @@ exchange_send(struct exchange *x)
 	size_t head = buf_len(&x->head), used = 0;
 
 	while (!is_all_sent(x)) {
-		struct span piece = x->sent < head ?
+		bool in_head = x->sent < head;
+		struct span piece = in_head ?
 			span_from(buf_span(&x->head), x->sent) :
 			span_from(buf_span(&x->body), x->sent - head);
-		enum gp_code rc = conn_write(x->conn, piece, &used, &err);
+		enum gp_code rc = conn_write(x->conn, piece,
+			in_head && buf_len(&x->body) > 0, &used, &err);
 
 		x->sent += used;
 		if (rc != GP_OK) {

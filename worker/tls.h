@@ -58,9 +58,12 @@ bool tls_was_resumed(const struct tls_conn *c);
 /* Decrypt into out (n bytes at most, *got of them). TLS_DONE with *got > 0. */
 enum tls_step tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 	struct gp_error *err);
-/* Encrypt and write; *used of the bytes are gone. After TLS_WANT_WRITE the
- * next call must begin with the same bytes. */
-enum tls_step tls_send(struct tls_conn *c, struct span bytes, size_t *used,
-	struct gp_error *err);
+/* Encrypt and write; *used of the bytes are gone. TLS_DONE with fewer than all
+ * when they are many: the rest is for the next turn of the loop. After
+ * TLS_WANT_WRITE the next call must be for the same bytes, less those that are
+ * gone. more: other bytes follow at once, so that these need no packet of their
+ * own. */
+enum tls_step tls_send(struct tls_conn *c, struct span bytes, bool more,
+	size_t *used, struct gp_error *err);
 
 #endif
