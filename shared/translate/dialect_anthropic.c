@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/base/check.h"
 
@@ -172,6 +173,18 @@ put_message(struct jout *j, const struct llm_failure *f)
 	jout_str_end(j);
 }
 
+/* The one reason of our own that clients of the dialect act upon. */
+static void
+put_details(struct jout *j, const struct llm_failure *f)
+{
+	if (f->reason == NULL || strcmp(f->reason, ANTHROPIC_NO_THREADS) != 0)
+		return;
+	jout_key(j, "details");
+	jout_obj(j);
+	jout_kv_cstr(j, "error_code", f->reason);
+	jout_obj_end(j);
+}
+
 static void
 fail_encode(const struct llm_failure *f, enum llm_mode mode,
 	struct span request_id, struct buf *out)
@@ -187,6 +200,7 @@ fail_encode(const struct llm_failure *f, enum llm_mode mode,
 	jout_obj(&j);
 	jout_kv_cstr(&j, "type", fail_type(f));
 	put_message(&j, f);
+	put_details(&j, f);
 	jout_obj_end(&j);
 	if (mode == LLM_BODY && request_id.n > 0)
 		jout_kv_span(&j, "request_id", request_id);

@@ -25,6 +25,10 @@ extern const struct dialect dialect_anthropic;
  * thinking only: base64 of the program's name. */
 #define ANTHROPIC_SIGNATURE "Z2xtcHJveHk="
 
+/* Why a request with a thread is refused: gp_error.reason, and error_code in
+ * the details of the error, by which the SDK goes on without. */
+#define ANTHROPIC_NO_THREADS "thread_unsupported_request"
+
 /* How system text is told apart inside a user turn; insides of JSON strings. */
 #define ANTHROPIC_REMINDER_BEGIN "<system-reminder>\\n"
 #define ANTHROPIC_REMINDER_END   "\\n</system-reminder>"

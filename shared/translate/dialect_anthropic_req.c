@@ -83,6 +83,21 @@ read_max_tokens(struct anthropic_in *in, jref v)
 	return GP_OK;
 }
 
+/* Conversations kept by the server. Clients that hear that there are none
+ * send the whole conversation with every request; without the refusal they
+ * would leave out what was said before. */
+static enum gp_code
+read_thread(struct anthropic_in *in, jref v)
+{
+	const enum gp_code rc = anthropic_refuse(
+		in, "thread", "is not supported: send the whole conversation");
+
+	(void)v;
+	if (in->err != NULL)
+		in->err->reason = ANTHROPIC_NO_THREADS;
+	return rc;
+}
+
 static enum gp_code
 read_stream(struct anthropic_in *in, jref v)
 {
@@ -394,6 +409,7 @@ static const struct field {
 	{ SPAN_INIT("model"), read_model, false },
 	{ SPAN_INIT("max_tokens"), read_max_tokens, false },
 	{ SPAN_INIT("stream"), read_stream, false },
+	{ SPAN_INIT("thread"), read_thread, false },
 	{ SPAN_INIT("temperature"), read_temperature, false },
 	{ SPAN_INIT("top_p"), read_top_p, false },
 	{ SPAN_INIT("top_k"), read_top_k, false },
@@ -415,7 +431,6 @@ static const struct field {
 	{ SPAN_INIT("diagnostics"), NULL, true },
 	{ SPAN_INIT("cache_control"), NULL, true },
 	{ SPAN_INIT("betas"), NULL, true },
-	{ SPAN_INIT("thread"), NULL, true },
 	{ SPAN_INIT("fallbacks"), NULL, true },
 	{ SPAN_INIT("compaction"), NULL, true },
 	{ SPAN_INIT("billing_policy"), NULL, true },

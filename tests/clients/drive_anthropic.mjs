@@ -106,7 +106,5 @@ export const DRIVERS = [
   driver("anthropic 0.60", Anthropic0, [
     { rows: ["run tools"], why: "has no tool runner" },
   ]),
-  driver("anthropic 1", Anthropic1, [
-    { rows: ["run tools"], why: "its runner wants threads that are kept" },
-  ]),
+  driver("anthropic 1", Anthropic1, []),
 ];

@@ -101,6 +101,22 @@ test_fail_frame_and_param(void **state)
 		"{\"type\":\"error\",\"error\":{\"type\":"
 		"\"invalid_request_error\",\"message\":"
 		"\"tools[0] is wrong\"}}");
+	buf_reset(&b, 0);
+	/* A reason that the dialect has no place for, and the one it has. */
+	f.reason = "unsupported_value";
+	dialect_anthropic.fail_encode(&f, LLM_BODY, SPAN_EMPTY, &b);
+	assert_buf_eq(&b,
+		"{\"type\":\"error\",\"error\":{\"type\":"
+		"\"invalid_request_error\",\"message\":"
+		"\"tools[0] is wrong\"}}");
+	buf_reset(&b, 0);
+	f.reason = ANTHROPIC_NO_THREADS;
+	dialect_anthropic.fail_encode(&f, LLM_BODY, SPAN_EMPTY, &b);
+	assert_buf_eq(&b,
+		"{\"type\":\"error\",\"error\":{\"type\":"
+		"\"invalid_request_error\",\"message\":"
+		"\"tools[0] is wrong\",\"details\":{\"error_code\":"
+		"\"thread_unsupported_request\"}}}");
 	buf_fini(&b);
 }
 

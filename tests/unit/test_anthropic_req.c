@@ -411,6 +411,8 @@ static const struct bad {
 	{ "top_p", ASK("\"top_p\":1.01"), "top_p", "from 0 to 1" },
 	{ "top_k", ASK("\"top_k\":-1"), "top_k", "whole number" },
 	{ "stream", ASK("\"stream\":1"), "stream", "a boolean" },
+	{ "thread", ASK("\"thread\":{\"type\":\"create\"}"), "thread",
+		"send the whole conversation" },
 	{ "stop", ASK("\"stop_sequences\":\"x\""), "stop_sequences",
 		"an array" },
 	{ "stop_item", ASK("\"stop_sequences\":[1]"), "stop_sequences",
