@@ -271,21 +271,17 @@ jesc_cmp(struct jesc a, struct jesc b)
 bool
 jesc_eq(struct jesc e, struct span text)
 {
+	const size_t both = MIN(e.s.n, text.n);
 	struct reader r;
-	size_t plain;
+	size_t i = 0;
 
-	/* Nothing gets longer by unescaping. Most comparisons are of keys that
-	 * differ, and end here. */
-	if (e.s.n < text.n ||
-		(text.n > 0 && e.s.p[0] != text.p[0] && e.s.p[0] != '\\'))
-		return false;
-	plain = span_find_char(e.s, '\\');
-	if (plain == e.s.n)
-		return span_eq(e.s, text);
-	if (!span_starts(text, span_head(e.s, plain)))
-		return false;
-	reader_init(&r, (struct jesc){ span_from(e.s, plain) });
-	for (size_t i = plain; i < text.n; i++) {
+	/* Mostly keys that differ in their first letter. */
+	while (i < both && e.s.p[i] == text.p[i] && e.s.p[i] != '\\')
+		i++;
+	if (i == e.s.n || e.s.p[i] != '\\')
+		return i == e.s.n && i == text.n;
+	reader_init(&r, (struct jesc){ span_from(e.s, i) });
+	for (; i < text.n; i++) {
 		if (reader_next(&r) != (uint8_t)text.p[i])
 			return false;
 	}
