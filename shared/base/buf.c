@@ -91,10 +91,21 @@ buf_commit(struct buf *b, size_t n)
 	b->len += n;
 }
 
+/* buf_reserve, but in place for what nearly every write finds: that n bytes
+ * fit as they are. */
+static inline char *
+reserve(struct buf *b, size_t n)
+{
+	if (n <= b->cap - b->len && n <= b->max - (b->len - b->head) &&
+		!b->bad && b->data != NULL)
+		return b->data + b->len;
+	return buf_reserve(b, n);
+}
+
 void
 buf_put(struct buf *b, struct span s)
 {
-	char *const to = buf_reserve(b, s.n);
+	char *const to = reserve(b, s.n);
 
 	if (to == NULL)
 		return;
@@ -105,7 +116,12 @@ buf_put(struct buf *b, struct span s)
 void
 buf_putc(struct buf *b, char c)
 {
-	buf_put(b, (struct span){ &c, 1 });
+	char *const to = reserve(b, 1);
+
+	if (to == NULL)
+		return;
+	*to = c;
+	b->len++;
 }
 
 void
