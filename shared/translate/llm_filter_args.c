@@ -83,16 +83,19 @@ static enum gp_code
 release_held(struct args *f, bool is_good, struct gp_error *err)
 {
 	struct llm_event e = llm_event_of(LLM_DELTA, LLM_TOOL);
-	struct arena *const a = f->held.arena;
 	struct llm_args args = { .has_text = true, .value = JRAW_NONE };
+	struct arena a;
 	enum gp_code rc;
 
 	args.text = (struct jesc){ hold_span(&f->held) };
 	if (args.text.s.n == 0)
 		return GP_OK;
+	/* The request's own arena would grow with every bad call. */
+	arena_init(&a);
 	e.text = is_good ? args.text :
-			   jtext_escape_dup(a, llm_args_value(a, &args).s);
+			   jtext_escape_dup(&a, llm_args_value(&a, &args).s);
 	rc = llm_put(f->next, &e, err);
+	arena_fini(&a);
 	hold_consume(&f->held, args.text.s.n);
 	return rc;
 }

@@ -229,7 +229,7 @@ put_value(struct arena *a, struct buf *out, struct jesc text)
 
 /* The arguments as one object. It is shorter than the markup. */
 static void
-put_object(const struct markup *f, struct buf *out)
+put_object(const struct markup *f, struct arena *a, struct buf *out)
 {
 	buf_putc(out, '{');
 	for (size_t i = 0; i < f->args.n; i++) {
@@ -239,9 +239,31 @@ put_object(const struct markup *f, struct buf *out)
 			buf_putc(out, ',');
 		put_string(out, text_of(f, arg->key));
 		buf_putc(out, ':');
-		put_value(f->held.arena, out, text_of(f, arg->value));
+		put_value(a, out, text_of(f, arg->value));
 	}
 	buf_putc(out, '}');
+}
+
+static enum gp_code
+put_arguments(struct markup *f, struct gp_error *err)
+{
+	struct llm_event e = llm_event_of(LLM_DELTA, LLM_TOOL);
+	struct arena a;
+	struct buf object;
+	enum gp_code rc;
+
+	/* The request's own arena would grow with every call. */
+	arena_init(&a);
+	buf_init(&object, hold_span(&f->held).n + 2);
+	put_object(f, &a, &object);
+	rc = buf_check(&object, err);
+	if (rc == GP_OK) {
+		e.text = jtext_escape_dup(&a, buf_span(&object));
+		rc = llm_put(f->next, &e, err);
+	}
+	buf_fini(&object);
+	arena_fini(&a);
+	return rc;
 }
 
 static enum gp_code
@@ -249,21 +271,12 @@ put_call(struct markup *f, struct gp_error *err)
 {
 	struct llm_event e = llm_event_of(LLM_OPEN, LLM_TOOL);
 	enum gp_code rc;
-	struct buf object;
 
 	/* An id is made by who writes the answer. */
 	e.name = f->tool->name;
 	rc = llm_put(f->next, &e, err);
-	if (rc != GP_OK)
-		return rc;
-	buf_init(&object, hold_span(&f->held).n + 2);
-	put_object(f, &object);
-	e = llm_event_of(LLM_DELTA, LLM_TOOL);
-	e.text = jtext_escape_dup(f->held.arena, buf_span(&object));
-	rc = buf_check(&object, err);
 	if (rc == GP_OK)
-		rc = llm_put(f->next, &e, err);
-	buf_fini(&object);
+		rc = put_arguments(f, err);
 	e = llm_event_of(LLM_CLOSE, LLM_TOOL);
 	return rc == GP_OK ? llm_put(f->next, &e, err) : rc;
 }

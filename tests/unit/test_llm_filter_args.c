@@ -255,6 +255,24 @@ test_limit(void **state)
 	free(text);
 }
 
+/* Bad calls without end need no more memory than one. */
+static void
+test_memory(void **state)
+{
+	const char *const call = "tool 1 f|d {\\\"a\\\":\\\"xxxxxxxxxxxx|close";
+	struct bench b;
+	struct gp_error err;
+
+	(void)state;
+	bench_init(&b, true);
+	assert_ok(ev_feed(b.f, SPAN("start"), &err), &err);
+	for (size_t i = 0; i < 10000; i++)
+		assert_ok(ev_feed(b.f, span_cstr(call), &err), &err);
+	assert_int_equal(b.notices.total, 10000);
+	assert_true(b.a.used_bytes < 4096);
+	bench_fini(&b);
+}
+
 int
 main(void)
 {
@@ -264,6 +282,7 @@ main(void)
 		cmocka_unit_test(test_long_pieces),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

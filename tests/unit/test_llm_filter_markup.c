@@ -278,6 +278,26 @@ test_long_name(void **state)
 	bench_fini(&b);
 }
 
+/* Calls without end need no more memory than one. */
+static void
+test_memory(void **state)
+{
+	struct bench b;
+	struct gp_error err;
+
+	(void)state;
+	bench_init(&b, true);
+	assert_ok(ev_feed(b.f, SPAN("start|text"), &err), &err);
+	for (size_t i = 0; i < 10000; i++)
+		assert_ok(ev_delta(b.f, LLM_TEXT,
+				  SPAN(CALL("look", ARG("a", "\\\"x\\\"")) "b"),
+				  &err),
+			&err);
+	assert_int_equal(b.req.notices.total, 10000);
+	assert_true(b.a.used_bytes < 8192);
+	bench_fini(&b);
+}
+
 int
 main(void)
 {
@@ -286,6 +306,7 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_long_name),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
