@@ -109,8 +109,10 @@ export const ROWS = [
   tool("tool_stop", ({ isCopy }) => isCopy ?
     { ...calls("look"), finish: "stop" } : calls("look")),
 
+  ["stop_sequence", { text: "[[stop_sequence words=12]]", stop: ["XX"] },
+    { text: words(12), finish: "stop" }],
   // Upstream stops by itself where the request is a copy; `say` does not.
-  ["stop_sequence", { text: "[[say text=abcXXdef piece=2]]", stop: ["XX"] },
+  ["stop word", { text: "[[say text=abcXXdef piece=2]]", stop: ["XX"] },
     ({ isCopy }) => isCopy ? { text: "abcXXdef" } :
       { text: "abc", finish: "stop" }],
   ["max_tokens", { text: "[[max_tokens]]" }, { finish: "length" }],
@@ -138,6 +140,7 @@ export const ROWS = [
   text("no_done"), text("no_blank"), text("json_for_stream"),
   text("sse_for_body"), text("gzip"), text("interim"), text("trailers"),
   text("http10"), text("extra_bytes"), text("no_type"), text("close_once"),
+  text("glued"),
   ["flaky", { text: "[[flaky how=close]]", retries: 2 }, { text: DEFAULT }],
 
   ["silent", { text: "[[silent words=99 per=1]]", isLeft: true }, {}],

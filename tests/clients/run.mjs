@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // run.mjs - real SDKs through a running proxy. PROXY_URL and STANDIN_URL say
-// where it and the stand-in upstream are; tests/e2e/run_clients.py starts both.
+// where it and the stand-in upstream are, SCENARIOS what that can play;
+// tests/e2e/run_clients.py starts both.
 
 import { runAll } from "./kit.mjs";
 import { runTable } from "./table.mjs";

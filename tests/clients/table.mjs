@@ -133,6 +133,13 @@ async function playCell(driver, row) {
   return cell;
 }
 
+// Scenarios of the stand-in that nothing here asks for.
+function missing() {
+  const played = new Set(ROWS.map(([, ask]) =>
+    /\[\[(\w+)/.exec(ask.text)?.[1]));
+  return process.env.SCENARIOS.split(" ").filter((name) => !played.has(name));
+}
+
 function printTable(cells) {
   const letters = new Map();
   const letter = (why) => {
@@ -166,15 +173,20 @@ export async function runTable() {
     for (let cell = todo.shift(); cell !== undefined; cell = todo.shift())
       await cell();
   }));
-  let failed = 0;
+  let passed = 0;
+  let failed = missing().length;
+  for (const name of missing())
+    console.log(`not ok - table: no row for scenario ${name}`);
   ROWS.forEach(([row], i) => DRIVERS.forEach(({ name }, j) => {
     const { failures } = cells[i][j];
-    if (failures.length === 0)
+    if (failures.length === 0) {
+      passed++;
       return;
+    }
     failed++;
     console.log(`not ok - ${name}: ${row}`);
     console.log(failures.join("\n").replace(/^/gm, "# "));
   }));
   printTable(cells);
-  return { passed: ROWS.length * DRIVERS.length - failed, failed };
+  return { passed, failed };
 }

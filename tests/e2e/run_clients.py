@@ -9,6 +9,7 @@ into build/clients: never into the source tree. The last line printed is
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,13 @@ def node():
     return found[0] if found else "node"
 
 
+def scenarios():
+    """All that the stand-in can play."""
+    with open(os.path.join(ROOT, "tests/upstream/scenario.def"),
+              encoding="ascii") as f:
+        return re.findall(r"^SCENARIO\((\w+)", f.read(), re.M)
+
+
 def main():
     fetch()
     standin = Standin("--keep", "20000")
@@ -73,6 +81,7 @@ def main():
             status = subprocess.run(
                 [node(), "run.mjs"], cwd=FOLDER, stdin=subprocess.DEVNULL,
                 timeout=RUN_S, check=False, env=clean_env(
+                    SCENARIOS=" ".join(scenarios()),
                     PROXY_URL="http://" + proxy.address,
                     STANDIN_URL="http://" + standin.plain)).returncode
             proxy.check_log((r"upstream: .*",))
