@@ -16,6 +16,7 @@
 #include "shared/translate/xlate.h"
 #include "tests/lib/dump.h"
 #include "tests/lib/gen.h"
+#include "tests/lib/sound.h"
 #include "tests/lib/t.h"
 
 #define CASES     3000
@@ -500,18 +501,6 @@ test_there_and_back(void **state)
 	assert_int_equal(ways, ndialects * ndialects);
 }
 
-/* Anything but arguments that are no JSON: a wrapped text is unwrapped where
- * arguments are text, whatever it holds. */
-static bool
-has_repairs(const struct notices *n)
-{
-	for (size_t i = 0; i < n->n; i++) {
-		if (!span_eq(n->items[i], SPAN("repaired:tool_arguments")))
-			return true;
-	}
-	return n->hidden > 0;
-}
-
 /* Whatever a client sends, for whatever model: upstream gets JSON that it
  * accepts, and unless it was copied a conversation in order. */
 static void
@@ -522,6 +511,7 @@ check_wild(struct run *run, const struct dialect *client,
 	struct llm_req r, got;
 	struct span bytes, up;
 	const struct model_info *m;
+	const char *fault;
 
 	gen_init(&g, &run->arena, run->seed);
 	gen_request(&g, GEN_WILD, &r);
@@ -531,10 +521,8 @@ check_wild(struct run *run, const struct dialect *client,
 	got = read_back(run, upstream, up);
 	if (client == upstream && client->req_copy != NULL)
 		return;
-	notices_init(&got.notices, &run->arena);
-	llm_normalise(&got);
-	must(!has_repairs(&got.notices), run->seed, "is not in order", up,
-		bytes);
+	fault = sound_fault(&got);
+	must(fault == NULL, run->seed, fault, up, bytes);
 }
 
 static void
