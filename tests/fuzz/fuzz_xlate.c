@@ -7,7 +7,9 @@
  *	         of a count of tokens;
  *	         bit 4 upstream answers with a body, bit 5 with an error,
  *	         bit 6 its connection breaks, bit 7 a sign of life comes first
- *	byte 1   low half the model, high half the fixed request
+ *	byte 1   bits 0-2 the model, bit 3 arguments are held until they are
+ *	         whole, bits 4-6 the fixed request, bit 7 tool markup is looked
+ *	         for
  *	byte 2-3 where the answer is cut in two
  *	then     the request, a NUL, the answer; or only one of them
  *
@@ -191,7 +193,9 @@ read_input(struct input *in, struct span s)
 	g->client = dialects[flags & 1];
 	g->upstream = dialects[flags >> 1 & 1];
 	g->model = profile_model(&profile_zai,
-		span_cstr(models[(choice & 15) % ARRAY_LEN(models)]));
+		span_cstr(models[(choice & 7) % ARRAY_LEN(models)]));
+	g->holds_args = (choice & 8) != 0;
+	g->markup = (choice & 128) != 0 ? LLM_MARKUP_RECOVER : LLM_MARKUP_OFF;
 	g->content_type = (flags & 16) != 0 ? SPAN("application/json") :
 					      SPAN("text/event-stream");
 	g->purpose = what == FUZZ_COUNT ? LLM_COUNT : LLM_CHAT;
@@ -200,7 +204,7 @@ read_input(struct input *in, struct span s)
 	in->beats = (flags & 128) != 0;
 	in->cut = (size_t)head[2] << 8 | head[3];
 	s = span_from(s, HEADER);
-	in->request = fixed_request(g->client, choice >> 4);
+	in->request = fixed_request(g->client, choice >> 4 & 7);
 	in->answer = fixed_answer(g->upstream, (flags & 16) != 0);
 	if (what == FUZZ_ANSWER) {
 		in->answer = s;

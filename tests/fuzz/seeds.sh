@@ -53,6 +53,8 @@ for folder in tests/golden/*/; do
 	[ "$(value purpose)" != count ] || flags=$((flags + COUNT))
 	name=${folder##*/}
 	model=$(number "$(value model)")
+	[ "$(value validate_tool_json)" != buffer ] || model=$((model + 8))
+	case $(value tool_markup) in '' | off) ;; *) model=$((model + 128)) ;; esac
 	if [ ! -f "$answer" ] && [ "$(value purpose)" != count ]; then
 		head_of $((flags + REQUEST)) "$model" | cat - "$folder/in.json" \
 			> "$to/$name"
@@ -68,7 +70,7 @@ for folder in tests/golden/*/; do
 	count=$((count + 1))
 	[ "$(value purpose)" != count ] || continue
 	# The same answer to one of the fixed requests.
-	head_of $((flags + ANSWER)) $((model + count % 8 * 16)) |
+	head_of $((flags + ANSWER)) $((model % 128 + count % 8 * 16)) |
 		cat - "$answer" > "$to/$name-answer"
 	count=$((count + 1))
 done
