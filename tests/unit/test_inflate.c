@@ -3,6 +3,7 @@
 #include "tests/lib/t.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "worker/inflate.h"
@@ -23,7 +24,7 @@ deflated(struct span text, int format)
 	assert_int_equal(
 		deflateInit2(&z, 9, Z_DEFLATED, format, 9, Z_DEFAULT_STRATEGY),
 		Z_OK);
-	z.next_in = (Bytef *)(uintptr_t)text.p;
+	z.next_in = (const Bytef *)text.p;
 	z.avail_in = (uInt)text.n;
 	to = buf_reserve(&out, deflateBound(&z, text.n));
 	assert_non_null(to);
