@@ -18,6 +18,9 @@
 /* Free memory kept rather than given back to the kernel: a request of a few
  * hundred kilobytes would otherwise pay for fresh pages every time. */
 #define KEEP_BYTES (4 << 20)
+/* So many clients that leave make it worth while to look through the heap for
+ * what can be given back after all. */
+#define RUSH 256
 
 struct worker_main {
 	struct worker worker;
@@ -26,6 +29,7 @@ struct worker_main {
 	struct ev_io dead_pipe;
 	struct ev_timer beat;
 	struct ev_timer deadline;
+	size_t most; /* clients, since memory was last given back */
 	bool leaves;
 };
 
@@ -114,6 +118,20 @@ on_dead_pipe(struct ev_io *io, unsigned what)
 	CONTAINER_OF(io, struct worker_main, dead_pipe)->leaves = true;
 }
 
+/* After a rush most of the heap is free but scattered, and would stay ours. */
+static void
+give_back(struct worker_main *m)
+{
+	size_t now = m->worker.nclients;
+
+	m->most = MAX(m->most, now);
+	if (m->most - now < RUSH || now > m->most / 4)
+		return;
+	m->most = now;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a worker has one thread. */
+	malloc_trim(KEEP_BYTES);
+}
+
 static void
 on_beat(struct ev_timer *t)
 {
@@ -123,6 +141,7 @@ on_beat(struct ev_timer *t)
 	link_beat(w->link, ev_now_ms(w->ev));
 	atomic_store_explicit(
 		&w->metrics->buffered_bytes, w->buffered, memory_order_relaxed);
+	give_back(m);
 	ev_timer_start(&m->beat, BEAT_MS);
 }
 
