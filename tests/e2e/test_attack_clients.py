@@ -200,13 +200,13 @@ class BodiesOfPages(AttackCase):
 class NoRoom(AttackCase):
     """Over max_buffered_mb, what a client does not take is left upstream."""
 
-    def upload(self, proxy, size):
+    def upload(self, proxy, size, sent):
         """Part of a body, which is held."""
         conn = proxy.connect()
         self.addCleanup(conn.close)
         conn.send(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
-                  b"x-api-key: k\r\nTransfer-Encoding: chunked\r\n\r\n"
-                  b"a00000\r\n" + b" " * size)
+                  b"x-api-key: k\r\nContent-Length: %d\r\n\r\n" % size
+                  + b" " * sent)
 
     def test_slow_reader(self):
         go_on, held = threading.Event(), threading.Event()
@@ -232,11 +232,13 @@ class NoRoom(AttackCase):
         proxy = self.upstream(play, max_buffered_mb="16", max_body_mb="12")
         conn = self.begin(proxy, rcvbuf=4096)
         conn.read_head()
-        # Memory doubles: the last byte is the one too many.
-        for size in (9000000, (4 << 20) + 1):
-            self.upload(proxy, size)
-        wait_until(lambda: self.metric("buffered_bytes", proxy) > 16 << 20,
-                   "the limit to be passed")
+        # Memory doubles: to 12 MiB, and with the last byte of all to 4 MiB.
+        self.upload(proxy, 12 << 20, 9 << 20)
+        wait_until(lambda: self.metric("buffered_bytes", proxy) >= 12 << 20,
+                   "the first body to be held")
+        self.upload(proxy, 4000000, (2 << 20) + 1)
+        wait_until(lambda: self.metric("buffered_bytes", proxy) >= 16 << 20,
+                   "the limit to be reached")
         before = self.metric("buffered_bytes", proxy)
         go_on.set()
         self.assertTrue(held.wait(DEADLINE_S), "upstream was not held back")
