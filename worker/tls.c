@@ -44,7 +44,8 @@ struct tls_conn {
 	struct span input;
 	struct buf kept; /* input that could not be used at once */
 	bool is_eof;
-	bool has_more; /* than the record that is being sent */
+	bool has_more;  /* than the record that is being sent */
+	bool has_asked; /* for input that is not there */
 	bool saw_certificate;
 	bool is_up;
 };
@@ -242,8 +243,10 @@ bio_recv(void *ctx, unsigned char *to, size_t n)
 {
 	struct tls_conn *c = ctx;
 
-	if (c->input.n == 0)
+	if (c->input.n == 0) {
+		c->has_asked = true;
 		return c->is_eof ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
+	}
 	n = MIN(n, c->input.n);
 	memcpy(to, c->input.p, n);
 	c->input = span_from(c->input, n);
@@ -462,6 +465,24 @@ is_ticket(int rc)
 #endif
 }
 
+/* The library stops after such a message (3.6 says WANT_READ without having
+ * asked for anything) although the answer may lie behind it: nothing would come
+ * from the socket to wake us. Each call takes a record off the input. */
+static int
+read_data(struct tls_conn *c, char *out, size_t n)
+{
+	int rc;
+
+	do {
+		c->has_asked = false;
+		rc = mbedtls_ssl_read(&c->ssl, (unsigned char *)out, n);
+		if (is_ticket(rc))
+			save_session(c);
+	} while (is_ticket(rc) ||
+		(rc == MBEDTLS_ERR_SSL_WANT_READ && !c->has_asked));
+	return rc;
+}
+
 enum tls_step
 tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 	struct gp_error *err)
@@ -470,9 +491,7 @@ tls_recv(struct tls_conn *c, char *out, size_t n, size_t *got,
 	int rc;
 
 	*got = 0;
-	while (is_ticket(
-		rc = mbedtls_ssl_read(&c->ssl, (unsigned char *)out, n)))
-		save_session(c);
+	rc = read_data(c, out, n);
 	if (rc > 0) {
 		*got = (size_t)rc;
 		return TLS_DONE;
