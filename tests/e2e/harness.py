@@ -45,6 +45,14 @@ ALWAYS_EXPECTED = (
 )
 
 
+def tls_checks_addresses():
+    """Whether the TLS library looks at IP addresses in certificates: mbedTLS
+    from 3 on (libmbedtls.so.14 is 2.28)."""
+    out = subprocess.run(["ldd", GLMPROXY], capture_output=True, text=True,
+                         timeout=10, check=False).stdout
+    return "libmbedtls.so.14" not in out
+
+
 def is_sanitized():
     """True for a build under a sanitizer, which holds memory of its own."""
     with open(GLMPROXY, "rb") as f:
