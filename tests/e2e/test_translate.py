@@ -15,6 +15,7 @@ DONE, FAILED, USAGE, CONFIG = 0, 1, 64, 78
 GOLDEN = os.path.join(ROOT, "tests/golden")
 # What is by chance or by the clock, where upstream gave nothing.
 CHANCE = re.compile(rb'(?<=chatcmpl-)\w{24}|(?<=msg_)\w{24}|(?<=req_)\w{24}'
+                    rb'|(?<=toolu_)\w{24}|(?<=call_)\w{24}'
                     rb'|(?<="created":)\d+')
 # Keys of a case that the command cannot play, and those that are settings.
 OWN_CASE = {"purpose", "content_type", "retry_after", "end"}
