@@ -53,7 +53,9 @@ llm_args_value(struct arena *a, const struct llm_args *args)
 	s = plain_text(a, args);
 	if (is_nothing(s))
 		return JRAW("{}");
-	return is_object(s) ? (struct jraw){ s } : make_sentinel(a, args->text);
+	if (!is_object(s))
+		return make_sentinel(a, args->text);
+	return (struct jraw){ s };
 }
 
 bool
