@@ -220,15 +220,19 @@ ev_timer_init(struct ev_timer *t, struct ev *ev, ev_timer_fn *fn)
 	*t = (struct ev_timer){ .ev = ev, .fn = fn };
 }
 
+/* A limit that is put off again and again, with each byte of a stream, stays
+ * where it is in the heap: that it is not due yet shows when its turn comes. */
 void
 ev_timer_start(struct ev_timer *t, int64_t after_ms)
 {
 	const int64_t now = t->ev->now_ms;
 
 	after_ms = MAX(after_ms, 0);
+	t->due_ms = after_ms > INT64_MAX - now ? INT64_MAX : now + after_ms;
+	if (heap_has(&t->node) && t->node.key <= t->due_ms)
+		return;
 	heap_remove(&t->ev->timers, &t->node);
-	heap_push(&t->ev->timers, &t->node,
-		after_ms > INT64_MAX - now ? INT64_MAX : now + after_ms);
+	heap_push(&t->ev->timers, &t->node, t->due_ms);
 }
 
 void
@@ -243,18 +247,33 @@ ev_timer_is_armed(const struct ev_timer *t)
 	return heap_has(&t->node);
 }
 
+/* The first timer that is due, NULL if there is none; taken out. */
+static struct ev_timer *
+take_due(struct ev *ev)
+{
+	for (;;) {
+		struct heap_node *const min = heap_min(&ev->timers);
+		struct ev_timer *t;
+
+		if (min == NULL || min->key > ev->now_ms)
+			return NULL;
+		t = CONTAINER_OF(min, struct ev_timer, node);
+		heap_remove(&ev->timers, min);
+		if (t->due_ms == min->key)
+			return t;
+		heap_push(&ev->timers, min, t->due_ms);
+	}
+}
+
 static void
 run_timers(struct ev *ev)
 {
 	/* Counted, so that one that arms itself with 0 ends the turn too. */
 	for (size_t n = ev->timers.n; n > 0; n--) {
-		struct heap_node *const min = heap_min(&ev->timers);
-		struct ev_timer *t;
+		struct ev_timer *const t = take_due(ev);
 
-		if (min == NULL || min->key > ev->now_ms)
+		if (t == NULL)
 			break;
-		t = CONTAINER_OF(min, struct ev_timer, node);
-		heap_remove(&ev->timers, min);
 		t->fn(t);
 	}
 }

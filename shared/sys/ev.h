@@ -42,7 +42,8 @@ struct ev_io {
 };
 
 struct ev_timer {
-	struct heap_node node;
+	struct heap_node node; /* its key is at most due_ms */
+	int64_t due_ms;
 	struct ev *ev;
 	ev_timer_fn *fn;
 };
@@ -77,7 +78,8 @@ void ev_io_want(struct ev_io *io, unsigned want);
 void ev_io_stop(struct ev_io *io);
 
 void ev_timer_init(struct ev_timer *t, struct ev *ev, ev_timer_fn *fn);
-/* Run once, after_ms from now; an armed timer is moved. O(log n). */
+/* Run once, after_ms from now; an armed timer is moved. O(log n), O(1) when it
+ * is put off. */
 void ev_timer_start(struct ev_timer *t, int64_t after_ms);
 void ev_timer_stop(struct ev_timer *t);
 bool ev_timer_is_armed(const struct ev_timer *t);

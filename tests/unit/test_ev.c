@@ -354,6 +354,41 @@ test_timers_are_not_early(void **state)
 }
 
 static void
+test_timers_are_put_off(void **state)
+{
+	struct ev *ev = ev_new();
+	const int64_t begin = ev_now_ms(ev);
+	struct mark a;
+	struct mark b;
+	struct mark c;
+	struct mark d;
+	struct mark z;
+
+	(void)state;
+	trace[0] = '\0';
+	init_mark(&a, ev, 'a');
+	init_mark(&b, ev, 'b');
+	init_mark(&c, ev, 'c');
+	init_mark(&d, ev, 'd');
+	init_mark(&z, ev, 'z');
+	ev_timer_start(&a.timer, 1);
+	ev_timer_start(&a.timer, 14); /* behind b */
+	ev_timer_start(&b.timer, 8);
+	ev_timer_start(&c.timer, 2);
+	ev_timer_start(&c.timer, 20);
+	ev_timer_start(&c.timer, 4); /* and back again */
+	ev_timer_start(&d.timer, 1);
+	ev_timer_start(&d.timer, 3);
+	ev_timer_stop(&d.timer);
+	ev_timer_start(&z.timer, 0);
+	ev_timer_start(&z.timer, 20);
+	ev_run(ev);
+	assert_string_equal(trace, "cbaz");
+	assert_true(ev_now_ms(ev) - begin >= 20);
+	ev_free(&ev);
+}
+
+static void
 test_a_timer_that_restarts_itself_ends_the_turn(void **state)
 {
 	struct ev *ev = ev_new();
@@ -481,6 +516,7 @@ main(void)
 		cmocka_unit_test(test_many_descriptors),
 		cmocka_unit_test(test_timers_run_in_order),
 		cmocka_unit_test(test_timers_are_not_early),
+		cmocka_unit_test(test_timers_are_put_off),
 		cmocka_unit_test(
 			test_a_timer_that_restarts_itself_ends_the_turn),
 		cmocka_unit_test(test_deferred_calls),
