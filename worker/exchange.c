@@ -275,12 +275,22 @@ take_end(struct exchange *x, bool has_more)
 		head->keep_alive && !has_more && !x->is_cut && is_all_sent(x));
 }
 
+static void
+exchange_fail_http(struct exchange *x, const struct gp_error *why)
+{
+	struct gp_error err;
+
+	gp_fail(&err, GP_E_PEER, "the upstream's answer is not HTTP: %s",
+		why->text);
+	exchange_fail(x, &err);
+}
+
 /* False when the connection is no longer x's. */
 static bool
 on_bytes(void *ctx, struct span bytes)
 {
 	struct exchange *x = ctx;
-	struct gp_error err, told;
+	struct gp_error err;
 	size_t used;
 
 	x->had_bytes = true;
@@ -306,10 +316,7 @@ on_bytes(void *ctx, struct span bytes)
 			take_end(x, bytes.n > 0);
 			return false;
 		case HTTP_FAIL:
-			gp_fail(&told, GP_E_PEER,
-				"the upstream's answer is not HTTP: %s",
-				err.text);
-			exchange_fail(x, &told);
+			exchange_fail_http(x, &err);
 			return false;
 		}
 	}

@@ -259,9 +259,12 @@ jdoc_get(const struct jdoc *d, jref obj, struct span key)
 {
 	if (jdoc_type(d, obj) != J_OBJ)
 		return JREF_NONE;
+	/* Keys are strings, and their values stand behind them. */
 	JDOC_EACH_MEMBER (d, obj, it) {
-		if (jesc_eq(jdoc_key(d, it), key))
-			return jdoc_value(d, it);
+		const struct jesc k = { token_span(d, &d->tok[it].jsmn) };
+
+		if (jesc_eq(k, key))
+			return it + 1;
 	}
 	return JREF_NONE;
 }

@@ -376,21 +376,21 @@ is_over(const struct xlate *x)
 
 /* is_torn: it is the last one and lacks its end. */
 static void
-feed_event(struct xlate *x, struct sse_event *ev, bool is_torn)
+feed_event(struct xlate *x, struct sse_event *ev, bool is_torn,
+	struct gp_error *err)
 {
 	struct jdoc *doc = &x->scratch->answer;
-	struct gp_error err;
 	enum gp_code rc;
 
 	ev->data = xlate_mend_text(x, ev->data);
-	rc = x->upstream->dec_sse(x->dec, doc, ev, &err);
+	rc = x->upstream->dec_sse(x->dec, doc, ev, err);
 	if (rc == GP_E_SYNTAX && xlate_mend_frame(x, ev))
-		rc = x->upstream->dec_sse(x->dec, doc, ev, &err);
+		rc = x->upstream->dec_sse(x->dec, doc, ev, err);
 	/* It was cut before its own end: as if it had not begun. */
 	if (rc == GP_E_SYNTAX && is_torn)
 		return;
 	if (rc != GP_OK) {
-		xlate_fail_from(x, &err);
+		xlate_fail_from(x, err);
 		return;
 	}
 	if (x->is_copy && x->state != XLATE_FAILED && x->state != XLATE_BROKEN)
@@ -409,7 +409,7 @@ feed_sse(struct xlate *x, struct span bytes)
 		case SSE_MORE:
 			return x->state;
 		case SSE_EVENT:
-			feed_event(x, &ev, false);
+			feed_event(x, &ev, false, &err);
 			break;
 		case SSE_FAIL:
 			return xlate_fail_from(x, &err);
@@ -479,7 +479,7 @@ end_sse(struct xlate *x)
 	struct gp_error err;
 
 	if (sse_end(&x->sse, &ev) == SSE_EVENT)
-		feed_event(x, &ev, true);
+		feed_event(x, &ev, true, &err);
 	if (is_over(x))
 		return;
 	if (x->upstream->dec_end(x->dec, &err) != GP_OK)
