@@ -2,7 +2,7 @@
 /*
  * llm_normal.h - bring a conversation into the order that upstreams demand.
  *
- * In this order (PROTOCOL rules for both dialects):
+ * In this order (the rules of both dialects together):
  *  1. call ids cleaned; an id used again gets a suffix _2, _3, ..., its
  *     results too
  *  2. neighbouring turns of one role merge; system turns stay where they are,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clients are told when something goes wrong: PROTOCOL.md 7."""
+"""What clients are told when something goes wrong."""
 
 import gzip
 import json
@@ -202,7 +202,7 @@ class FromUpstream(ErrorCase):
             self.check_error(a, client, 401, retry="no")
 
     def test_overflow(self):
-        """PROTOCOL.md 14.5 and 7.4."""
+        """Worked example 14.5."""
         a = self.play("overflow", "A", max_tokens=32768)
         self.check_error(a, "A", 400, "invalid_request_error", retry="no")
         self.assertEqual(a.error["message"], (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whose key goes where: DESIGN.md 5.11 and 5.21."""
+"""Whose key goes where."""
 
 import hashlib
 import os

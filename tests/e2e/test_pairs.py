@@ -461,7 +461,7 @@ class OpenaiClientAnthropicUpstream(Pair, Case):
         self.assertEqual(self.sent().body_json()["max_tokens"], 32768)
 
     def test_worked_example(self):
-        """PROTOCOL.md 14.1, byte for byte."""
+        """Worked example 14.1, byte for byte."""
         body = (
             '{"model":"glm-4.6","stream":true,"stream_options":'
             '{"include_usage":true},"seed":7,"temperature":1.5,"messages":['
@@ -582,7 +582,7 @@ class AnthropicClientOpenaiUpstream(Pair, Case):
     config = {"text_endpoint_preference": "openai"}
 
     def test_worked_image_example(self):
-        """PROTOCOL.md 14.4."""
+        """Worked example 14.4."""
         pic = image()
         turns = [("user", "look"), ("assistant", None, [Call("t1", "shot")]),
                  ("results", [("t1", [("text", "shot"), pic])]),

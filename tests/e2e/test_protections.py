@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clients, browsers and upstreams must not be able to do: DESIGN.md
-5.17 to 5.23."""
+"""What clients, browsers and upstreams must not be able to do."""
 
 import json
 import re

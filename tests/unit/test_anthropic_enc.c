@@ -104,7 +104,7 @@ stop(struct rig *r, enum llm_stop why, const char *text)
 	put(r, &e);
 }
 
-/* The answer of PROTOCOL.md 14.3. */
+/* The answer of worked example 14.3. */
 static void
 play(struct rig *r)
 {

@@ -122,7 +122,7 @@ test_fail_frame_and_param(void **state)
 
 #define TOO_LONG(n, m) "prompt is too long: " n " tokens > " m " maximum"
 
-/* Row 111 and PROTOCOL.md 7.4. */
+/* Row 111: overflow in its own words. */
 static void
 test_row_111_context(void **state)
 {

@@ -266,7 +266,7 @@ add_result(struct made *m, struct llm_turn *t, const char *id, const char *text)
 	llm_add_text(&m->r, &p->parts, (struct jesc){ span_cstr(text) });
 }
 
-/* PROTOCOL.md 14.1, the tree of its client's body. */
+/* worked example 14.1, the tree of its client's body. */
 static void
 test_worked_example(void **state)
 {

@@ -418,7 +418,7 @@ test_count(void **state)
 	CHECK_CASES(cases);
 }
 
-/* 125: the same bytes for the same bytes; PROTOCOL 14.1 as a whole. */
+/* 125: the same bytes for the same bytes; worked example 14.1 as a whole. */
 static void
 test_example(void **state)
 {
