@@ -401,7 +401,8 @@ def main():
     this = sys.modules[__name__]
     p = argparse.ArgumentParser()
     p.add_argument("--seconds", type=int, default=3, help="of load for each server and case")
-    p.add_argument("--growth-seconds", type=int, default=30)
+    p.add_argument("--growth-seconds", type=int, default=25,
+                   help="of load between the two looks at memory")
     alone = {
         "idle": lambda s: limits.idle(s, this),
         "start": lambda s: limits.start(s, this),
