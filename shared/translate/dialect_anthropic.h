@@ -59,6 +59,9 @@ struct anthropic_in {
  * GP_E_SCHEMA. */
 enum gp_code anthropic_refuse(struct anthropic_in *in, const char *field,
 	const char *fmt, ...) GP_PRINTF(3, 4);
+/* The same for a value of the wrong type: "must be a string, not null". */
+enum gp_code anthropic_refuse_type(struct anthropic_in *in, const char *field,
+	const char *wanted, jref got);
 
 /* The system field; the messages. Turns are added to in->r. */
 enum gp_code anthropic_read_system(struct anthropic_in *in, jref v) GP_WUR;

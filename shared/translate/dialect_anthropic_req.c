@@ -52,9 +52,9 @@ anthropic_refuse(
 	return gp_fail_at(in->err, GP_E_SCHEMA, "%s", place);
 }
 
-static enum gp_code
-refuse_type(struct anthropic_in *in, const char *field, const char *wanted,
-	jref got)
+enum gp_code
+anthropic_refuse_type(struct anthropic_in *in, const char *field,
+	const char *wanted, jref got)
 {
 	return anthropic_refuse(in, field, "must be %s, not %s", wanted,
 		jdoc_type_name(jdoc_type(in->doc, got)));
@@ -66,7 +66,7 @@ static enum gp_code
 read_model(struct anthropic_in *in, jref v)
 {
 	if (jdoc_type(in->doc, v) != J_STR)
-		return refuse_type(in, "model", "a string", v);
+		return anthropic_refuse_type(in, "model", "a string", v);
 	in->r->model = jdoc_str(in->doc, v);
 	if (jesc_is_empty(in->r->model))
 		return anthropic_refuse(in, "model", "must not be empty");
@@ -102,7 +102,7 @@ static enum gp_code
 read_stream(struct anthropic_in *in, jref v)
 {
 	if (jdoc_type(in->doc, v) != J_BOOL)
-		return refuse_type(in, "stream", "a boolean", v);
+		return anthropic_refuse_type(in, "stream", "a boolean", v);
 	in->r->stream = jdoc_bool(in->doc, v, false);
 	return GP_OK;
 }
@@ -144,10 +144,11 @@ static enum gp_code
 read_stop(struct anthropic_in *in, jref v)
 {
 	if (jdoc_type(in->doc, v) != J_ARR)
-		return refuse_type(in, "stop_sequences", "an array", v);
+		return anthropic_refuse_type(
+			in, "stop_sequences", "an array", v);
 	JDOC_EACH (in->doc, v, it) {
 		if (jdoc_type(in->doc, it) != J_STR)
-			return refuse_type(in, "stop_sequences",
+			return anthropic_refuse_type(in, "stop_sequences",
 				"an array of strings", it);
 		if (!jesc_is_empty(jdoc_str(in->doc, it)))
 			*VEC_PUSH(in->r->arena, &in->r->stop) =
@@ -162,11 +163,12 @@ read_metadata(struct anthropic_in *in, jref v)
 	const jref user = jdoc_get_set(in->doc, v, SPAN("user_id"));
 
 	if (jdoc_type(in->doc, v) != J_OBJ)
-		return refuse_type(in, "metadata", "an object", v);
+		return anthropic_refuse_type(in, "metadata", "an object", v);
 	if (user == JREF_NONE)
 		return GP_OK;
 	if (jdoc_type(in->doc, user) != J_STR)
-		return refuse_type(in, "metadata.user_id", "a string", user);
+		return anthropic_refuse_type(
+			in, "metadata.user_id", "a string", user);
 	in->r->user_id = jdoc_str(in->doc, user);
 	return GP_OK;
 }
@@ -185,9 +187,9 @@ read_tool(struct anthropic_in *in, jref v)
 	struct llm_tool *tool;
 
 	if (jdoc_type(d, v) != J_OBJ)
-		return refuse_type(in, "", "an object", v);
+		return anthropic_refuse_type(in, "", "an object", v);
 	if (type != JREF_NONE && jdoc_type(d, type) != J_STR)
-		return refuse_type(in, "type", "a string", type);
+		return anthropic_refuse_type(in, "type", "a string", type);
 	if (schema == JREF_NONE && type != JREF_NONE &&
 		!jdoc_is(d, type, SPAN("custom"))) {
 		/* The maker's own tools: known by type, without a schema. */
@@ -198,9 +200,11 @@ read_tool(struct anthropic_in *in, jref v)
 		return anthropic_refuse(
 			in, "name", "must be a string that is not empty");
 	if (schema != JREF_NONE && jdoc_type(d, schema) != J_OBJ)
-		return refuse_type(in, "input_schema", "an object", schema);
+		return anthropic_refuse_type(
+			in, "input_schema", "an object", schema);
 	if (about != JREF_NONE && jdoc_type(d, about) != J_STR)
-		return refuse_type(in, "description", "a string", about);
+		return anthropic_refuse_type(
+			in, "description", "a string", about);
 	tool = VEC_PUSH(in->r->arena, &in->r->tools);
 	*tool = (struct llm_tool){
 		.name = jdoc_str(d, name),
@@ -217,7 +221,7 @@ static enum gp_code
 read_tools(struct anthropic_in *in, jref v)
 {
 	if (jdoc_type(in->doc, v) != J_ARR)
-		return refuse_type(in, "tools", "an array", v);
+		return anthropic_refuse_type(in, "tools", "an array", v);
 	in->list = "tools";
 	in->depth = 1;
 	in->at[0] = 0;
@@ -248,7 +252,7 @@ read_tool_choice(struct anthropic_in *in, jref v)
 	const jref type = jdoc_get(d, v, SPAN("type"));
 
 	if (jdoc_type(d, v) != J_OBJ)
-		return refuse_type(in, "tool_choice", "an object", v);
+		return anthropic_refuse_type(in, "tool_choice", "an object", v);
 	for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
 		if (jdoc_is(d, type, choices[i].type))
 			in->r->choice = choices[i].choice;
@@ -278,9 +282,10 @@ read_thinking(struct anthropic_in *in, jref v)
 	struct llm_think *const t = &in->r->think;
 
 	if (jdoc_type(d, v) != J_OBJ)
-		return refuse_type(in, "thinking", "an object", v);
+		return anthropic_refuse_type(in, "thinking", "an object", v);
 	if (jdoc_type(d, type) != J_STR)
-		return refuse_type(in, "thinking.type", "a string", type);
+		return anthropic_refuse_type(
+			in, "thinking.type", "a string", type);
 	if (jdoc_is(d, type, SPAN("disabled"))) {
 		t->mode = LLM_THINK_OFF;
 		return GP_OK;
@@ -317,7 +322,8 @@ read_effort(struct anthropic_in *in, jref v)
 	};
 
 	if (jdoc_type(in->doc, v) != J_STR)
-		return refuse_type(in, "output_config.effort", "a string", v);
+		return anthropic_refuse_type(
+			in, "output_config.effort", "a string", v);
 	for (size_t i = 0; i < ARRAY_LEN(efforts); i++) {
 		if (jdoc_is(in->doc, v, efforts[i].name)) {
 			in->r->think.effort = efforts[i].effort;
@@ -336,7 +342,8 @@ read_format(struct anthropic_in *in, jref v)
 	const jref schema = jdoc_get(d, v, SPAN("schema"));
 
 	if (jdoc_type(d, v) != J_OBJ)
-		return refuse_type(in, "output_format", "an object", v);
+		return anthropic_refuse_type(
+			in, "output_format", "an object", v);
 	if (!jdoc_is(d, type, SPAN("json_schema"))) {
 		if (!jdoc_is(d, type, SPAN("text")))
 			notice_add(&in->r->notices, "dropped",
@@ -344,7 +351,7 @@ read_format(struct anthropic_in *in, jref v)
 		return GP_OK;
 	}
 	if (jdoc_type(d, schema) != J_OBJ)
-		return refuse_type(
+		return anthropic_refuse_type(
 			in, "output_format.schema", "an object", schema);
 	in->r->format = LLM_FORMAT_SCHEMA;
 	in->r->format_schema = jdoc_raw(d, schema);
@@ -359,7 +366,8 @@ read_output_config(struct anthropic_in *in, jref v)
 	enum gp_code rc = GP_OK;
 
 	if (jdoc_type(in->doc, v) != J_OBJ)
-		return refuse_type(in, "output_config", "an object", v);
+		return anthropic_refuse_type(
+			in, "output_config", "an object", v);
 	if (effort != JREF_NONE)
 		rc = read_effort(in, effort);
 	if (rc == GP_OK && format != JREF_NONE)
@@ -377,9 +385,10 @@ read_context_management(struct anthropic_in *in, jref v)
 	bool is_minor = true;
 
 	if (jdoc_type(d, v) != J_OBJ)
-		return refuse_type(in, "context_management", "an object", v);
+		return anthropic_refuse_type(
+			in, "context_management", "an object", v);
 	if (edits != JREF_NONE && jdoc_type(d, edits) != J_ARR)
-		return refuse_type(
+		return anthropic_refuse_type(
 			in, "context_management.edits", "an array", edits);
 	JDOC_EACH (d, edits, it) {
 		const struct span type =
@@ -479,7 +488,8 @@ anthropic_req_decode(
 	jref at[ARRAY_LEN(fields)];
 
 	if (jdoc_type(doc, jdoc_root(doc)) != J_OBJ)
-		return refuse_type(&in, "", "an object", jdoc_root(doc));
+		return anthropic_refuse_type(
+			&in, "", "an object", jdoc_root(doc));
 	/* Every stream of the dialect tells the usage. */
 	out->wants_usage = true;
 	sort_fields(&in, at);

@@ -4,14 +4,6 @@
 
 #define NO_TEXT "must be a string that is not empty"
 
-static enum gp_code
-refuse_type(struct anthropic_in *in, const char *field, const char *wanted,
-	jref got)
-{
-	return anthropic_refuse(in, field, "must be %s, not %s", wanted,
-		jdoc_type_name(jdoc_type(in->doc, got)));
-}
-
 /* The type of a block, checked to be there. */
 static enum gp_code
 check_block(struct anthropic_in *in, jref block)
@@ -19,9 +11,9 @@ check_block(struct anthropic_in *in, jref block)
 	const jref type = jdoc_get(in->doc, block, SPAN("type"));
 
 	if (jdoc_type(in->doc, block) != J_OBJ)
-		return refuse_type(in, "", "an object", block);
+		return anthropic_refuse_type(in, "", "an object", block);
 	if (jdoc_type(in->doc, type) != J_STR)
-		return refuse_type(in, "type", "a string", type);
+		return anthropic_refuse_type(in, "type", "a string", type);
 	return GP_OK;
 }
 
@@ -53,7 +45,7 @@ read_thinking(struct anthropic_in *in, jref block)
 	struct llm_part *p;
 
 	if (jdoc_type(in->doc, text) != J_STR)
-		return refuse_type(in, "thinking", "a string", text);
+		return anthropic_refuse_type(in, "thinking", "a string", text);
 	if (jesc_is_empty(jdoc_str(in->doc, text)) && jesc_is_empty(signature))
 		return GP_OK;
 	p = anthropic_add_part(in, block, LLM_PART_THINK);
@@ -106,7 +98,7 @@ read_tool_use(struct anthropic_in *in, jref block)
 	case J_ARR:
 		break;
 	}
-	return refuse_type(in, "input", "an object", input);
+	return anthropic_refuse_type(in, "input", "an object", input);
 }
 
 /* Blocks of a tool result go to result->parts. */
@@ -148,7 +140,8 @@ read_tool_result(struct anthropic_in *in, jref block)
 	if (jesc_is_empty(jdoc_str(d, id)))
 		return anthropic_refuse(in, "tool_use_id", NO_TEXT);
 	if (is_error != JREF_NONE && jdoc_type(d, is_error) != J_BOOL)
-		return refuse_type(in, "is_error", "a boolean", is_error);
+		return anthropic_refuse_type(
+			in, "is_error", "a boolean", is_error);
 	p = anthropic_add_part(in, block, LLM_PART_RESULT);
 	p->id = jdoc_str(d, id);
 	p->is_error = jdoc_bool(d, is_error, false);
@@ -160,7 +153,7 @@ read_tool_result(struct anthropic_in *in, jref block)
 		return GP_OK;
 	}
 	if (jdoc_type(d, content) != J_ARR)
-		return refuse_type(
+		return anthropic_refuse_type(
 			in, "content", "a string or an array", content);
 	p->is_flat = false;
 	return read_result_blocks(in, p, content);
@@ -278,12 +271,12 @@ read_message(struct anthropic_in *in, jref v)
 	const jref content = jdoc_get(in->doc, v, SPAN("content"));
 
 	if (jdoc_type(in->doc, v) != J_OBJ)
-		return refuse_type(in, "", "an object", v);
+		return anthropic_refuse_type(in, "", "an object", v);
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
 		if (!jdoc_is(in->doc, role, roles[i].name))
 			continue;
 		if (!is_content(in, content))
-			return refuse_type(in, "content",
+			return anthropic_refuse_type(in, "content",
 				"a string or an array of blocks", content);
 		in->place = roles[i].place;
 		in->parts =
@@ -298,7 +291,7 @@ enum gp_code
 anthropic_read_messages(struct anthropic_in *in, jref v)
 {
 	if (jdoc_type(in->doc, v) != J_ARR)
-		return refuse_type(in, "messages", "an array", v);
+		return anthropic_refuse_type(in, "messages", "an array", v);
 	if (jdoc_count(in->doc, v) == 0)
 		return anthropic_refuse(
 			in, "messages", "must hold at least one message");
@@ -323,7 +316,7 @@ anthropic_read_system(struct anthropic_in *in, jref v)
 	enum gp_code rc;
 
 	if (!is_content(in, v))
-		return refuse_type(
+		return anthropic_refuse_type(
 			in, "system", "a string or an array of blocks", v);
 	in->list = "system";
 	in->place = ANTHROPIC_SYSTEM;
