@@ -79,10 +79,13 @@ run-cover:
 	tests/cover.sh $(B)
 
 FUZZ_S ?= 60
-fuzz: ## run every fuzzer for FUZZ_S seconds
+fuzz: ## run every fuzzer (or FUZZ=names) for FUZZ_S seconds, note the time
 	packaging/deps.sh lint
 	$(MAKE) BUILD=fuzz fuzzers
-	tests/fuzz/run.sh $(FUZZ_S)
+	tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
+
+fuzz-times: ## fuzzers that ran less than 15 minutes since their module changed
+	@tests/fuzz/times.sh check 900
 
 bench: ## compare with nginx and haproxy in one run
 	packaging/deps.sh bench
@@ -142,5 +145,5 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	$(MAKE) tidy
 
 .PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
-	cover run-cover fuzz bench demo format format-check protocol-rows structure tidy \
+	cover run-cover fuzz fuzz-times bench demo format format-check protocol-rows structure tidy \
 	cppcheck shellcheck lint

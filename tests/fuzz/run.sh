@@ -1,18 +1,19 @@
 #!/bin/sh
-# run.sh SECONDS - every fuzzer for that long, on seeds cut from the golden
-# cases; what it finds stays in build/fuzz/findings.
+# run.sh SECONDS [NAME...] - the named fuzzers, or all, for that long each, on
+# seeds cut from the golden cases. What they find stays in build/fuzz/findings,
+# the time without a finding goes to tests/fuzz/times. FUZZ_J run side by side.
 set -eu
 cd "$(dirname "$0")/../.."
-seconds=$1
-mkdir -p build/fuzz/findings
-tests/fuzz/seeds.sh
-passed=0
-failed=0
-for program in build/fuzz/tests/fuzz/fuzz_*; do
-	[ -x "$program" ] || continue
-	name=$(basename "$program")
-	case $name in *.o | *.d) continue ;; esac
+
+# One fuzzer; says how it went.
+run_one()
+{
+	seconds=$1
+	name=$2
 	corpus=build/fuzz/corpus/$name
+	log=build/fuzz/$name.log
+	# The sources may change while it runs.
+	hash=$(tests/fuzz/times.sh hash "$name")
 	mkdir -p "$corpus"
 	dict=tests/fuzz/${name#fuzz_}.dict
 	[ -f "$dict" ] || dict=tests/fuzz/$name.dict
@@ -23,14 +24,32 @@ for program in build/fuzz/tests/fuzz/fuzz_*; do
 	for seeds in "tests/fuzz/seeds/$name" "build/fuzz/seeds/$name"; do
 		[ ! -d "$seeds" ] || set -- "$@" "$seeds"
 	done
-	if "$program" "$@" > "build/fuzz/$name.log" 2>&1; then
-		passed=$((passed + 1))
-		echo "$name: $(grep -a executed_units "build/fuzz/$name.log")"
-	else
-		failed=$((failed + 1))
+	if ! "build/fuzz/tests/fuzz/$name" "$@" > "$log" 2>&1; then
 		echo "$name: FAILED"
-		tail -n 40 "build/fuzz/$name.log"
+		tail -n 40 "$log"
+		return 1
 	fi
-done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	tests/fuzz/times.sh add "$name" "$seconds" "$runs" "$hash"
+	echo "$name: passed, $runs executions in $seconds s"
+}
+
+if [ "${1-}" = --one ]; then
+	run_one "$2" "$3"
+	exit
+fi
+seconds=$1
+shift
+mkdir -p build/fuzz/findings
+tests/fuzz/seeds.sh
+if [ $# -eq 0 ]; then
+	for source in tests/fuzz/fuzz_*.c; do
+		set -- "$@" "$(basename "$source" .c)"
+	done
+fi
+results=build/fuzz/results
+printf '%s\n' "$@" |
+	xargs -P "${FUZZ_J:-2}" -n 1 "$0" --one "$seconds" | tee "$results" || :
+passed=$(grep -c ': passed,' "$results" || :)
+echo "$passed passed, $(($# - passed)) failed"
+[ "$passed" -eq $# ]
