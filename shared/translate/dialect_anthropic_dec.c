@@ -122,13 +122,14 @@ put_usage(struct anthropic_dec *d, const struct llm_usage *u,
 
 static enum gp_code
 put_start(struct anthropic_dec *d, const struct jdoc *doc, jref message,
-	struct gp_error *err)
+	const struct llm_usage *u, struct gp_error *err)
 {
 	struct llm_event e = llm_event_of(LLM_START, LLM_TEXT);
 
 	d->is_started = true;
 	e.id = jdoc_str(doc, jdoc_get(doc, message, SPAN("id")));
 	e.name = jdoc_str(doc, jdoc_get(doc, message, SPAN("model")));
+	e.usage = *u;
 	return llm_put(d->to, &e, err);
 }
 
@@ -229,7 +230,6 @@ on_message_start(
 		usage_of(doc, jdoc_get(doc, message, SPAN("usage")));
 	enum gp_code rc;
 
-	rc = put_start(d, doc, message, err);
 	/* Zeros at the start say that nothing is known yet. */
 	if (u.input == 0)
 		u.input = -1;
@@ -239,6 +239,7 @@ on_message_start(
 		u.cache_read = -1;
 	if (u.cache_write == 0)
 		u.cache_write = -1;
+	rc = put_start(d, doc, message, &u, err);
 	return rc != GP_OK ? rc : put_usage(d, &u, err);
 }
 
@@ -419,15 +420,16 @@ anthropic_dec_body(void *dec, const struct jdoc *doc, struct gp_error *err)
 		return on_error(d, doc, err);
 	if (jdoc_type(doc, content) != J_ARR)
 		return gp_fail(err, GP_E_PEER, "it has no content");
-	rc = put_start(d, doc, root, err);
+	/* Usage first: what cuts the text off must not lose it. */
+	rc = put_start(d, doc, root, &u, err);
+	if (rc == GP_OK)
+		rc = put_usage(d, &u, err);
 	JDOC_EACH (doc, content, it) {
 		if (rc == GP_OK)
 			rc = open_block(d, doc, it, err);
 		if (rc == GP_OK)
 			rc = close_block(d, err);
 	}
-	if (rc == GP_OK)
-		rc = put_usage(d, &u, err);
 	read_stop(d, doc, root);
 	return rc != GP_OK ? rc : put_stop(d, err);
 }

@@ -131,11 +131,24 @@ frame_end(struct anthropic_enc *e, struct jout *j)
 	buf_puts(e->out, "\n\n");
 }
 
-static void
-sse_start(struct anthropic_enc *e)
+/* Nothing but the cache may have been read: 0 is a count then. */
+static struct llm_usage
+usage_at_start(const struct anthropic_enc *e, const struct llm_usage *said)
 {
-	const struct llm_usage u = { .input = e->env.estimated_input,
-		.reasoning = -1 };
+	struct llm_usage u = *said;
+
+	if (u.input <= 0 && u.cache_read <= 0 && u.cache_write <= 0)
+		u.input = e->env.estimated_input;
+	u.input = MAX(u.input, 0);
+	u.output = MAX(u.output, 0);
+	u.reasoning = -1;
+	return u;
+}
+
+static void
+sse_start(struct anthropic_enc *e, const struct llm_event *ev)
+{
+	const struct llm_usage u = usage_at_start(e, &ev->usage);
 	struct jout j;
 
 	frame_begin(e, &j, SPAN("message_start"));
@@ -266,7 +279,7 @@ sse_put_event(struct anthropic_enc *e, const struct llm_event *ev)
 {
 	switch (ev->kind) {
 	case LLM_START:
-		sse_start(e);
+		sse_start(e, ev);
 		break;
 	case LLM_OPEN:
 		sse_open(e, ev);

@@ -83,11 +83,20 @@ send_start(struct openai_dec *d, const struct jdoc *doc, jref root,
 	return rc;
 }
 
+static enum gp_code
+send_usage(struct openai_dec *d, struct gp_error *err)
+{
+	struct llm_event e = openai_event(LLM_USAGE);
+
+	e.usage = d->usage;
+	return llm_usage_is_said(&d->usage) ? llm_put(d->blocks.to, &e, err) :
+					      GP_OK;
+}
+
 /* The answer is complete. */
 static enum gp_code
-send_stop(struct openai_dec *d, struct gp_error *err)
+send_stop(struct openai_dec *d, bool is_whole, struct gp_error *err)
 {
-	struct llm_event usage = openai_event(LLM_USAGE);
 	struct llm_event stop = openai_event(LLM_STOP);
 	enum gp_code rc;
 
@@ -99,10 +108,9 @@ send_stop(struct openai_dec *d, struct gp_error *err)
 		notice_add(
 			d->blocks.notices, "degraded", SPAN("finish_reason"));
 	rc = openai_blocks_end(&d->blocks, err);
-	usage.usage = d->usage;
 	stop.stop = d->stop;
-	if (rc == GP_OK && (d->usage.input >= 0 || d->usage.output >= 0))
-		rc = llm_put(d->blocks.to, &usage, err);
+	if (rc == GP_OK && !is_whole)
+		rc = send_usage(d, err);
 	return rc == GP_OK ? llm_put(d->blocks.to, &stop, err) : rc;
 }
 
@@ -321,7 +329,6 @@ take_choice(struct openai_dec *d, const struct jdoc *doc, jref choice,
 	const jref message = jdoc_get_set(doc, choice, SPAN("message"));
 	enum gp_code rc;
 
-	take_usage(d, doc, jdoc_get(doc, choice, SPAN("usage")));
 	/* A whole message may stand in a stream that has nothing else. */
 	if (!is_whole && delta != JREF_NONE)
 		rc = take_message(d, doc, delta, false, err);
@@ -366,8 +373,13 @@ take_answer(struct openai_dec *d, const struct jdoc *doc, bool is_whole,
 	if (rc != GP_OK)
 		return rc;
 	take_usage(d, doc, jdoc_get(doc, root, SPAN("usage")));
-	return choice == JREF_NONE ? GP_OK :
-				     take_choice(d, doc, choice, is_whole, err);
+	if (choice == JREF_NONE)
+		return GP_OK;
+	take_usage(d, doc, jdoc_get(doc, choice, SPAN("usage")));
+	/* Before the text: what cuts that off must not lose it. */
+	if (is_whole)
+		rc = send_usage(d, err);
+	return rc == GP_OK ? take_choice(d, doc, choice, is_whole, err) : rc;
 }
 
 /* --- the dialect's functions ---------------------------------------------- */
@@ -396,7 +408,7 @@ openai_dec_sse(void *dec, struct jdoc *scratch, const struct sse_event *ev,
 	if (d->is_ended || data.n == 0)
 		return GP_OK;
 	if (span_eq(data, SPAN("[DONE]")))
-		return send_stop(d, err);
+		return send_stop(d, false, err);
 	rc = jdoc_parse(scratch, data, err);
 	if (rc != GP_OK)
 		return rc;
@@ -415,7 +427,7 @@ openai_dec_body(void *dec, const struct jdoc *doc, struct gp_error *err)
 
 	if (rc != GP_OK || d->is_ended)
 		return rc;
-	return send_stop(d, err);
+	return send_stop(d, true, err);
 }
 
 enum gp_code
@@ -429,5 +441,5 @@ openai_dec_end(void *dec, struct gp_error *err)
 		return send_error(d, JRAW_NONE,
 			"the upstream closed the stream before its end", err);
 	notice_add(d->blocks.notices, "early_eof", SPAN_EMPTY);
-	return send_stop(d, err);
+	return send_stop(d, false, err);
 }

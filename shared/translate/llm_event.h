@@ -60,14 +60,16 @@ struct llm_usage {
 
 struct llm_event {
 	enum llm_kind kind;
-	enum llm_block block;   /* OPEN, DELTA, CLOSE */
-	struct jesc id;         /* START: answer id; OPEN of a tool: call id */
-	struct jesc name;       /* START: model; OPEN of a tool: its name */
-	struct jesc text;       /* DELTA: text, or a piece of argument JSON */
-	struct jesc signature;  /* CLOSE of thinking, may be empty */
-	enum llm_stop stop;     /* STOP */
-	struct jesc stop_text;  /* STOP: the stop sequence that matched */
-	struct llm_usage usage; /* USAGE: cumulative; said fields replace */
+	enum llm_block block;  /* OPEN, DELTA, CLOSE */
+	struct jesc id;        /* START: answer id; OPEN of a tool: call id */
+	struct jesc name;      /* START: model; OPEN of a tool: its name */
+	struct jesc text;      /* DELTA: text, or a piece of argument JSON */
+	struct jesc signature; /* CLOSE of thinking, may be empty */
+	enum llm_stop stop;    /* STOP */
+	struct jesc stop_text; /* STOP: the stop sequence that matched */
+	/* USAGE: cumulative; said fields replace. START: what is known by then,
+	 * for those who write it there; a USAGE follows. */
+	struct llm_usage usage;
 	struct jraw error; /* ERROR: what upstream sent, none if it only broke
 			      off; profile.h reads it */
 	const char *why;   /* ERROR without content: a clause for people */

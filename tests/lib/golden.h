@@ -42,7 +42,7 @@
 #include "shared/translate/xlate.h"
 
 #define GOLDEN_DIR       "tests/golden"
-#define GOLDEN_CASES_MAX 512
+#define GOLDEN_CASES_MAX 1024
 #define GOLDEN_NAME_MAX  64
 /* Of one file, and of what is made of it. */
 #define GOLDEN_BYTES_MAX (1u << 20)

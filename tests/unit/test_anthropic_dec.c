@@ -394,12 +394,13 @@ static const struct {
 		"\"input\":{}}],\"stop_reason\":\"tool_use\","
 		"\"stop_sequence\":null,\"usage\":{\"input_tokens\":0,"
 		"\"output_tokens\":3,\"cache_read_input_tokens\":7}}",
-		GOT_START "open think\ndelta think text=t\nclose think sig=s\n"
+		GOT_START "usage in=0 read=7 out=3\n"
+			  "open think\ndelta think text=t\nclose think sig=s\n"
 			  "open text\ndelta text text=a\nclose text\n"
 			  "open tool id=c name=w\n"
 			  "delta tool text={\\\"q\\\":\\\"x\\\"}\nclose tool\n"
 			  "open tool id=d name=w\nclose tool\n"
-			  "usage in=0 read=7 out=3\nstop tool\n",
+			  "stop tool\n",
 		"dropped:redacted_thinking" },
 	{ "empty_content", "{\"content\":[],\"stop_reason\":\"end_turn\"}",
 		"start\nstop end\n", "" },

@@ -496,28 +496,28 @@ static struct sample call_samples[] = {
 
 static struct sample body_samples[] = {
 	{ "body", BODY(THINK("t") "," TEXT("a"), STOP),
-		START "think[t|] text[a|] " U "stop:end" },
+		START U "think[t|] text[a|] stop:end" },
 	{ "body_calls",
 		BODY("\"content\":null," CALLS(CALL(
 			     0, "c1", "w", OSLO) "," CALL(0, "c2", "w", "")),
 			STOP),
-		START "tool:c1:w[" OSLO "|] tool:c2:w[] " U "stop:tool" },
+		START U "tool:c1:w[" OSLO "|] tool:c2:w[] stop:tool" },
 	{ "body_calls_unnumbered",
 		BODY(CALLS("{\"function\":{\"name\":\"w\"}},"
 			   "{\"function\":{\"name\":\"w\"}}"),
 			STOP),
-		START "tool::w[] tool::w[] " U "stop:tool" },
+		START U "tool::w[] tool::w[] stop:tool" },
 	{ "body_function_call",
 		BODY("\"function_call\":{\"name\":\"f\","
 		     "\"arguments\":\"{}\"}",
 			STOP),
-		START "tool::f[{}|] " U "stop:tool" },
+		START U "tool::f[{}|] stop:tool" },
 	{ "body_without_finish", BODY(TEXT("a"), ""),
-		START "text[a|] " U "stop:end notices:degraded:finish_reason" },
+		START U "text[a|] stop:end notices:degraded:finish_reason" },
 	{ "body_network_error",
 		BODY(TEXT("a"), ",\"finish_reason\":\"network_error\""),
-		START "text[a|error:the upstream lost its model while it was "
-		      "answering (network_error)" },
+		START U "text[a|error:the upstream lost its model while it was "
+			"answering (network_error)" },
 	{ "body_error", "{\"error\":{\"message\":\"x\"}}",
 		"error:{\"error\":{\"message\":\"x\"}}" },
 	{ "body_without_choices", "{\"id\":\"a1\"}", "error:{\"id\":\"a1\"}" },
