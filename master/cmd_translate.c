@@ -283,9 +283,7 @@ model_named(const struct conf *conf, struct span name)
 	const struct model_info *const row = profile_model(&profile_zai, name);
 	struct model_info m = row != NULL ? *row : profile_unknown_model(name);
 
-	for (size_t i = 0; i < conf->models.n; i++)
-		if (span_eq(conf->models.v[i].name, name))
-			xlate_conf_model(&conf->models.v[i], &m);
+	xlate_conf_model(conf, &m);
 	return m;
 }
 

@@ -24,6 +24,15 @@ xlate_conf_env(const struct conf *c)
 									   -1,
 			.replay_reasoning = c->replay_reasoning,
 		},
+		.counting = {
+			.scales = c->token_scaling,
+			.shows_context = c->context_info,
+			.expected = {
+#define DIALECT(name, base, expected, overflow) c->expected,
+#include "shared/translate/dialects.def"
+#undef DIALECT
+			},
+		},
 		.count_compat = c->count_shape_compat,
 		.is_strict = c->strict,
 		.holds_args = c->validate_tool_json == TOOL_JSON_BUFFER,
@@ -34,16 +43,31 @@ xlate_conf_env(const struct conf *c)
 	};
 }
 
-/* Apply the model.NAME.* keys of one model. */
+/* Apply what the configuration says of a model: the limit of its kind, then the
+ * model.NAME.* keys. */
 static inline void
-xlate_conf_model(const struct conf_model *c, struct model_info *m)
+xlate_conf_model(const struct conf *c, struct model_info *m)
 {
-	if (c->context_tokens >= 0)
-		m->context_tokens = c->context_tokens;
-	if (c->max_output_tokens >= 0)
-		m->max_output_tokens = c->max_output_tokens;
-	if (c->vision >= 0)
-		m->is_vision = c->vision == 1;
+	int64_t limit;
+
+	for (size_t i = 0; i < c->models.n; i++)
+		if (span_eq(c->models.v[i].name, m->name) &&
+			c->models.v[i].vision >= 0)
+			m->is_vision = c->models.v[i].vision == 1;
+	limit = m->is_vision ? c->real_vision_model_tokens :
+			       c->real_text_model_tokens;
+	if (limit > 0)
+		m->context_tokens = limit;
+	for (size_t i = 0; i < c->models.n; i++) {
+		const struct conf_model *row = &c->models.v[i];
+
+		if (!span_eq(row->name, m->name))
+			continue;
+		if (row->context_tokens >= 0)
+			m->context_tokens = row->context_tokens;
+		if (row->max_output_tokens >= 0)
+			m->max_output_tokens = row->max_output_tokens;
+	}
 }
 
 #endif

@@ -55,14 +55,12 @@ merge_models(struct router *r, const struct conf *conf)
 	memcpy(v, p->models, n * sizeof(*v));
 	for (size_t i = 0; i < conf->models.n; i++) {
 		const struct conf_model *c = &conf->models.v[i];
-		struct model_info *m = find_model(v, n, c->name);
 
-		if (m == NULL) {
-			m = &v[n++];
-			*m = profile_unknown_model(c->name);
-		}
-		xlate_conf_model(c, m);
+		if (find_model(v, n, c->name) == NULL)
+			v[n++] = profile_unknown_model(c->name);
 	}
+	for (size_t i = 0; i < n; i++)
+		xlate_conf_model(conf, &v[i]);
 	r->models = v;
 	r->nmodels = n;
 }
@@ -77,12 +75,14 @@ known_model(const struct router *r, struct span name)
 }
 
 static struct model_info
-default_model(const struct router *r, struct span name, bool is_vision)
+default_model(const struct router *r, const struct conf *conf, struct span name,
+	bool is_vision)
 {
 	const struct model_info *m = known_model(r, name);
 	struct model_info info = m != NULL ? *m : profile_unknown_model(name);
 
 	info.is_vision = info.is_vision || is_vision;
+	xlate_conf_model(conf, &info);
 	return info;
 }
 
@@ -184,7 +184,7 @@ router_init(struct router *r, const struct link *link, struct gp_error *err)
 {
 	const struct conf *conf = link->conf;
 	const struct span bases[] = {
-#define DIALECT(name, base_key) conf->base_key,
+#define DIALECT(name, base, expected, overflow) conf->base,
 #include "shared/translate/dialects.def"
 #undef DIALECT
 	};
@@ -203,8 +203,10 @@ router_init(struct router *r, const struct link *link, struct gp_error *err)
 	if (rc != GP_OK)
 		return rc;
 	merge_models(r, conf);
-	r->text = default_model(r, conf->autotext_model, false);
-	r->vision = default_model(r, conf->autovision_model, true);
+	r->text = default_model(r, conf, conf->autotext_model, false);
+	r->vision = default_model(r, conf, conf->autovision_model, true);
+	r->unknown = profile_unknown_model(SPAN_EMPTY);
+	xlate_conf_model(conf, &r->unknown);
 	read_preference(r, conf);
 	rc = read_aliases(r, conf->model_map_json, err);
 	return rc == GP_OK ? list_models(r, conf, err) : rc;
@@ -319,7 +321,8 @@ pick_model(const struct router *r, struct span name, bool has_image,
 		return dflt;
 	}
 	other = arena_alloc(a, sizeof(*other));
-	*other = profile_unknown_model(name);
+	*other = r->unknown;
+	other->name = name;
 	return other;
 }
 

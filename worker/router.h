@@ -37,6 +37,7 @@ struct router {
 	const struct dialect *preferred; /* NULL: vendor's habit or client's */
 	bool prefers_client;
 	struct model_info text, vision; /* the default models */
+	struct model_info unknown;      /* what others are taken for */
 };
 
 /* Reads the upstreams, aliases and lists of the configuration, which has been

@@ -65,16 +65,20 @@ session_cancel(struct session *s)
 static void
 put_answer_fields(struct session *s, struct buf *out)
 {
-	struct buf notices;
+	struct buf value;
 
 	http_out_field(
 		out, s->client->dialect->request_id_header, session_id(s));
 	http_out_field(out, "x-glmproxy-model", s->choice.route.model);
-	buf_init(&notices, 4096);
-	xlate_notices(s->xlate, &notices);
-	if (buf_len(&notices) > 0)
-		http_out_field(out, "x-glmproxy-notice", buf_span(&notices));
-	buf_fini(&notices);
+	buf_init(&value, 4096);
+	xlate_notices(s->xlate, &value);
+	if (buf_len(&value) > 0)
+		http_out_field(out, "x-glmproxy-notice", buf_span(&value));
+	buf_reset(&value, 0);
+	xlate_context_field(s->xlate, &value);
+	if (buf_len(&value) > 0)
+		http_out_field(out, "x-glmproxy-context", buf_span(&value));
+	buf_fini(&value);
 }
 
 static void

@@ -2,17 +2,29 @@
 /* dialect.c - the list of dialects and the look-ups in it. */
 #include "shared/translate/dialect.h"
 
-#define DIALECT(name, base_key) extern const struct dialect name;
+#include "shared/base/check.h"
+
+#define DIALECT(name, base, expected, overflow)                                \
+	extern const struct dialect name;
 #include "shared/translate/dialects.def"
 #undef DIALECT
 
 const struct dialect *const dialects[] = {
-#define DIALECT(name, base_key) &name,
+#define DIALECT(name, base, expected, overflow) &name,
 #include "shared/translate/dialects.def"
 #undef DIALECT
 };
 
 const size_t ndialects = ARRAY_LEN(dialects);
+
+size_t
+dialect_index(const struct dialect *d)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dialects); i++)
+		if (dialects[i] == d)
+			return i;
+	GP_UNREACHED();
+}
 
 const struct dialect *
 dialect_by_path(struct span path, enum llm_purpose *purpose)

@@ -14,7 +14,7 @@
 #include "shared/json/jdoc.h"
 #include "shared/json/jout.h"
 #include "shared/translate/failure.h"
-#include "shared/translate/llm_event.h"
+#include "shared/translate/llm_context.h"
 #include "shared/translate/llm_req.h"
 
 enum llm_mode {
@@ -36,7 +36,9 @@ struct llm_enc_env {
 	bool wants_usage;
 	bool has_functions;
 	int64_t estimated_input; /* tokens, until upstream has said */
-	struct arena *arena;     /* for call ids that upstream left out, ... */
+	struct llm_context context;
+	const struct llm_usage *seen; /* of the answer so far, for copies */
+	struct arena *arena; /* for call ids that upstream left out, ... */
 	struct notices *notices;
 };
 
@@ -55,6 +57,14 @@ struct llm_wire {
 	bool is_text_only;      /* content of all-text messages as one string */
 	bool streams_usage;     /* ask for usage in every stream */
 	enum llm_stops stops;
+};
+
+/* The answer to a count of tokens. */
+struct llm_counted {
+	int64_t tokens; /* as the client sees them */
+	int64_t real;   /* unscaled; -1: not to be shown */
+	bool is_estimate;
+	bool is_compat; /* also under older names */
 };
 
 struct dialect {
@@ -116,7 +126,9 @@ struct dialect {
 	/*
 	 * Answers that stay in the dialect (may be NULL: then they are decoded
 	 * and encoded). copy_sse: write the event as it is but for the edits of
-	 * env (echoed model, usage estimate at the start). copy_body likewise.
+	 * env (echoed model, usage estimate at the start, context at the end).
+	 * copy_body likewise. Counts are copied as they are: a client of the
+	 * upstream's dialect is used to them.
 	 * copy_end: the closing frames that a cut but complete stream lacks.
 	 */
 	void (*ans_copy_sse)(const struct sse_event *ev, struct jdoc *scratch,
@@ -135,14 +147,23 @@ struct dialect {
 	 * frame of the answer is out. */
 	void (*heartbeat)(bool started, struct buf *out);
 
-	/* The answer to a count of tokens; compat adds older names. */
-	void (*count_encode)(
-		int64_t tokens, bool is_estimate, bool compat, struct buf *out);
+	/* The answer to a count of tokens. */
+	void (*count_encode)(const struct llm_counted *c, struct buf *out);
+};
+
+enum {
+	DIALECT_COUNT = 0
+#define DIALECT(name, base, expected, overflow) +1
+#include "shared/translate/dialects.def"
+#undef DIALECT
 };
 
 /* All dialects in the order of dialects.def. */
 extern const struct dialect *const dialects[];
 extern const size_t ndialects;
+
+/* The position of one of them. */
+size_t dialect_index(const struct dialect *d);
 
 /* The dialect and purpose of a path; NULL if no dialect has it. */
 const struct dialect *dialect_by_path(

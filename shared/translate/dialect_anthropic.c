@@ -219,17 +219,19 @@ heartbeat(bool started, struct buf *out)
 }
 
 static void
-count_encode(int64_t tokens, bool is_estimate, bool compat, struct buf *out)
+count_encode(const struct llm_counted *c, struct buf *out)
 {
 	struct jout j;
 
 	jout_init(&j, out);
 	jout_obj(&j);
-	jout_kv_int(&j, "input_tokens", tokens);
-	if (compat) {
-		jout_kv_int(&j, "token_count", tokens);
-		jout_kv_int(&j, "input_token_count", tokens);
-		if (is_estimate)
+	jout_kv_int(&j, "input_tokens", c->tokens);
+	if (c->real >= 0)
+		jout_kv_int(&j, "real_input_tokens", c->real);
+	if (c->is_compat) {
+		jout_kv_int(&j, "token_count", c->tokens);
+		jout_kv_int(&j, "input_token_count", c->tokens);
+		if (c->is_estimate)
 			jout_kv_bool(&j, "proxy_estimate", true);
 	}
 	jout_obj_end(&j);

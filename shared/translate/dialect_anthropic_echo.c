@@ -3,9 +3,12 @@
  * dialect_anthropic_echo.c - a Messages answer for a Messages client.
  *
  * Events pass as they are. Edited are the model's name and, where upstream does
- * not know it yet, the usage at the start of a stream.
+ * not know it yet, the usage at the start of a stream; added is what the client
+ * is told of its context at the end.
  */
 #include "shared/translate/dialect_anthropic.h"
+
+#define INFO_MAX 4096 /* bytes of what is told of the context */
 
 /* Text before `at` is in out. */
 struct echo {
@@ -43,6 +46,34 @@ insert(struct echo *e, jref obj, struct span members)
 	if (jdoc_count(e->d, obj) > 0)
 		buf_putc(e->out, ',');
 	e->at = at;
+}
+
+/* Put a member in front of the closing brace of the root; the last edit. */
+static void
+append_info(struct echo *e, const struct llm_enc_env *env)
+{
+	const struct span root = jdoc_raw(e->d, jdoc_root(e->d)).s;
+	const size_t at = (size_t)(root.p - e->d->text.p) + root.n - 1;
+	struct llm_fill fill;
+	struct jout j;
+	struct buf b;
+
+	if (!env->context.is_shown || jdoc_type(e->d, jdoc_root(e->d)) != J_OBJ)
+		return;
+	fill = llm_fill_of(env->seen);
+	buf_init(&b, INFO_MAX);
+	jout_init(&j, &b);
+	jout_obj(&j);
+	llm_context_put_info(&j, &env->context, &fill, true);
+	/* Without its opening brace. */
+	if (buf_len(&b) > 1) {
+		buf_put(e->out, span_of(e->d->text.p + e->at, at - e->at));
+		if (jdoc_count(e->d, jdoc_root(e->d)) > 0)
+			buf_putc(e->out, ',');
+		buf_put(e->out, span_from(buf_span(&b), 1));
+		e->at = at;
+	}
+	buf_fini(&b);
 }
 
 static struct span
@@ -143,16 +174,31 @@ put_start(const struct jdoc *d, const struct llm_enc_env *env, struct buf *out)
 	buf_fini(&edited);
 }
 
+static void
+put_delta(const struct jdoc *d, const struct llm_enc_env *env, struct buf *out)
+{
+	struct buf edited;
+	struct echo e = { .d = d, .out = &edited };
+
+	buf_init(&edited, 2 * (size_t)SSE_EVENT_MAX);
+	append_info(&e, env);
+	finish(&e);
+	put_event(out, SPAN("message_delta"), buf_span(&edited));
+	buf_fini(&edited);
+}
+
 void
 anthropic_ans_copy_sse(const struct sse_event *ev, struct jdoc *scratch,
 	const struct llm_enc_env *env, struct buf *out)
 {
 	const struct span start = SPAN("message_start");
+	const struct span delta = SPAN("message_delta");
 	struct span name = ev->name;
 
 	if (ev->data.n == 0)
 		return;
-	if (name.n > 0 && !span_eq(name, start)) {
+	if (name.n > 0 && !span_eq(name, start) &&
+		!(span_eq(name, delta) && env->context.is_shown)) {
 		put_event(out, name, ev->data);
 		return;
 	}
@@ -167,6 +213,8 @@ anthropic_ans_copy_sse(const struct sse_event *ev, struct jdoc *scratch,
 					SPAN("type"))));
 	if (span_eq(name, start))
 		put_start(scratch, env, out);
+	else if (span_eq(name, delta))
+		put_delta(scratch, env, out);
 	else if (name.n > 0 && span_find_char(name, '\n') == name.n &&
 		span_find_char(name, '\r') == name.n)
 		put_event(out, name, ev->data);
@@ -191,5 +239,6 @@ anthropic_ans_copy_body(
 
 	if (model != JREF_NONE && !jesc_is_empty(env->model))
 		replace(&e, model, quoted(env->arena, env->model));
+	append_info(&e, env);
 	finish(&e);
 }

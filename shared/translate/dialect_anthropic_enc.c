@@ -98,17 +98,23 @@ put_counts(struct jout *j, const struct llm_usage *u)
 	jout_obj_end(j);
 }
 
-/* What upstream has said, the estimate where it has not. */
+/* The members "usage" and "context_info": what upstream has said, the estimate
+ * where it has not. */
 static void
 put_usage(struct jout *j, const struct anthropic_enc *e)
 {
 	struct llm_usage u = e->usage;
+	struct llm_fill fill;
 
+	u.is_estimate = u.input < 0;
 	if (u.input < 0)
 		u.input = e->env.estimated_input;
 	if (u.output < 0)
 		u.output = llm_estimate_bytes((size_t)e->text_bytes);
+	fill = llm_fill_of(&u);
+	u = llm_scale_usage(&u, e->env.context.scale);
 	put_counts(j, &u);
+	llm_context_put_info(j, &e->env.context, &fill, true);
 }
 
 /* --- streams -------------------------------------------------------------- */
@@ -142,7 +148,7 @@ usage_at_start(const struct anthropic_enc *e, const struct llm_usage *said)
 	u.input = MAX(u.input, 0);
 	u.output = MAX(u.output, 0);
 	u.reasoning = -1;
-	return u;
+	return llm_scale_usage(&u, e->env.context.scale);
 }
 
 static void

@@ -139,21 +139,24 @@ heartbeat(bool started, struct buf *out)
 }
 
 static void
-count_encode(int64_t tokens, bool is_estimate, bool compat, struct buf *out)
+count_encode(const struct llm_counted *c, struct buf *out)
 {
 	struct jout j;
 
-	(void)is_estimate; /* the shape has no place for it */
 	jout_init(&j, out);
 	jout_obj(&j);
 	jout_kv_cstr(&j, "object", "response.input_tokens");
-	jout_kv_int(&j, "input_tokens", tokens);
-	if (compat) {
+	jout_kv_int(&j, "input_tokens", c->tokens);
+	if (c->real >= 0)
+		jout_kv_int(&j, "real_input_tokens", c->real);
+	if (c->is_compat) {
+		if (c->is_estimate)
+			jout_kv_bool(&j, "proxy_estimate", true);
 		jout_key(&j, "usage");
 		jout_obj(&j);
-		jout_kv_int(&j, "prompt_tokens", tokens);
+		jout_kv_int(&j, "prompt_tokens", c->tokens);
 		jout_kv_int(&j, "completion_tokens", 0);
-		jout_kv_int(&j, "total_tokens", tokens);
+		jout_kv_int(&j, "total_tokens", c->tokens);
 		jout_obj_end(&j);
 	}
 	jout_obj_end(&j);

@@ -63,38 +63,52 @@ tokens(int64_t n)
 }
 
 /* Counts that upstream did not say are estimated. */
+static struct llm_usage
+real_usage(const struct openai_enc *e)
+{
+	struct llm_usage u = e->usage;
+
+	u.is_estimate = u.input < 0;
+	u.input = tokens(u.input < 0 ? e->env.estimated_input : u.input);
+	u.output = tokens(
+		u.output < 0 ? llm_estimate_bytes(e->text_bytes) : u.output);
+	u.cache_read = tokens(u.cache_read);
+	u.cache_write = tokens(u.cache_write);
+	return u;
+}
+
+/* The members "usage" and "context_info". */
 static void
 put_usage(struct jout *j, const struct openai_enc *e)
 {
-	const struct llm_usage *const u = &e->usage;
-	const int64_t input =
-		tokens(u->input < 0 ? e->env.estimated_input : u->input);
-	const int64_t output = tokens(
-		u->output < 0 ? llm_estimate_bytes(e->text_bytes) : u->output);
-	const int64_t read = tokens(u->cache_read);
-	const int64_t written = tokens(u->cache_write);
-	const int64_t prompt = input + read + written;
+	const struct llm_usage real = real_usage(e);
+	const struct llm_fill fill = llm_fill_of(&real);
+	const struct llm_usage u = llm_scale_usage(&real, e->env.context.scale);
+	const int64_t prompt = u.input + u.cache_read + u.cache_write;
 
+	jout_key(j, "usage");
 	jout_obj(j);
 	jout_kv_int(j, "prompt_tokens", prompt);
-	jout_kv_int(j, "completion_tokens", output);
-	jout_kv_int(j, "total_tokens", prompt + output);
+	jout_kv_int(j, "completion_tokens", u.output);
+	jout_kv_int(j, "total_tokens", prompt + u.output);
 	jout_key(j, "prompt_tokens_details");
 	jout_obj(j);
-	jout_kv_int(j, "cached_tokens", read);
-	if (written > 0)
-		jout_kv_int(j, "cache_write_tokens", written);
+	jout_kv_int(j, "cached_tokens", u.cache_read);
+	if (u.cache_write > 0)
+		jout_kv_int(j, "cache_write_tokens", u.cache_write);
 	jout_obj_end(j);
-	if (u->reasoning >= 0) {
+	if (u.reasoning >= 0) {
 		jout_key(j, "completion_tokens_details");
 		jout_obj(j);
-		jout_kv_int(j, "reasoning_tokens", tokens(u->reasoning));
+		jout_kv_int(j, "reasoning_tokens", tokens(u.reasoning));
 		jout_obj_end(j);
 	}
 	/* Roo reads these two. */
-	jout_kv_int(j, "cache_read_input_tokens", read);
-	jout_kv_int(j, "cache_creation_input_tokens", written);
+	jout_kv_int(j, "cache_read_input_tokens", u.cache_read);
+	jout_kv_int(j, "cache_creation_input_tokens", u.cache_write);
+	llm_context_put_usage(j, &e->env.context, &fill);
 	jout_obj_end(j);
+	llm_context_put_info(j, &e->env.context, &fill, false);
 }
 
 /* --- the envelope --------------------------------------------------------- */
@@ -290,11 +304,15 @@ end_stream(struct openai_enc *e, enum llm_stop stop)
 	buf_puts(e->out,
 		e->env.wants_usage ? "\"}],\"usage\":null}\n\n" : "\"}]}\n\n");
 	if (e->env.wants_usage) {
-		buf_put(e->out, e->before);
-		buf_puts(e->out, "[],\"usage\":");
+		buf_puts(e->out, "data: ");
 		jout_init(&j, e->out);
+		jout_obj(&j);
+		put_head(&j, e, "chat.completion.chunk");
+		jout_arr(&j);
+		jout_arr_end(&j);
 		put_usage(&j, e);
-		buf_puts(e->out, "}\n\n");
+		jout_obj_end(&j);
+		buf_puts(e->out, "\n\n");
 	}
 	buf_puts(e->out, "data: [DONE]\n\n");
 }
@@ -361,7 +379,6 @@ put_body(struct openai_enc *e, enum llm_stop stop)
 	jout_kv_cstr(&j, "finish_reason", finish_reason(e, stop));
 	jout_obj_end(&j);
 	jout_arr_end(&j);
-	jout_key(&j, "usage");
 	put_usage(&j, e);
 	if (e->members.n > 0) {
 		buf_putc(e->out, ',');

@@ -20,7 +20,8 @@
 
 #include "shared/translate/profile.h"
 
-#define DIALECT(name, base_key) extern const struct dialect name;
+#define DIALECT(name, base, expected, overflow)                                \
+	extern const struct dialect name;
 #include "shared/translate/dialects.def"
 #undef DIALECT
 

@@ -129,6 +129,34 @@ wants_upstream_stream(const struct xlate *x)
 			x->client->reports_stop && x->req.stop.n > 0);
 }
 
+/* What clients of either side take for the window of this model. */
+static struct llm_scale
+scale_of(const struct xlate *x, bool is_vision)
+{
+	const struct xlate_counting *c = &x->env.counting;
+	const struct llm_scale f = {
+		.to = c->expected[dialect_index(x->client)],
+		.from = is_vision ? x->info->context_tokens :
+				    c->expected[dialect_index(x->upstream)],
+	};
+
+	return c->scales && f.from > 0 ? f : LLM_SCALE_NONE;
+}
+
+static struct llm_context
+context_of(const struct xlate *x)
+{
+	const bool is_vision =
+		x->info->is_vision && x->upstream == x->profile->vision;
+
+	return (struct llm_context){
+		.scale = scale_of(x, is_vision),
+		.is_shown = x->env.counting.shows_context,
+		.is_vision = is_vision,
+		.limit = x->info->context_tokens,
+	};
+}
+
 static void
 prepare_encoder(struct xlate *x)
 {
@@ -143,6 +171,8 @@ prepare_encoder(struct xlate *x)
 	e->wants_usage = x->req.wants_usage;
 	e->has_functions = x->req.has_functions;
 	e->estimated_input = x->estimate;
+	e->context = context_of(x);
+	e->seen = &x->tap.tally.usage;
 	e->arena = x->arena;
 	e->notices = &x->req.notices;
 }
@@ -585,6 +615,16 @@ bool
 xlate_upstream_streams(const struct xlate *x)
 {
 	return x->req.stream;
+}
+
+void
+xlate_context_field(const struct xlate *x, struct buf *to)
+{
+	struct llm_fill fill = llm_fill_of(&x->tap.tally.usage);
+
+	if (fill.input < 0)
+		fill = (struct llm_fill){ x->estimate, -1, true };
+	llm_context_put_field(to, &x->enc_env.context, &fill);
 }
 
 struct span

@@ -38,11 +38,20 @@ void xlate_make_id(
 
 #define XLATE_RANDOM (2 * XLATE_ID_WORDS)
 
+/* What clients are told of tokens. */
+struct xlate_counting {
+	bool scales; /* to the window that the client assumes */
+	bool shows_context;
+	/* Windows that clients assume, tokens; in the order of dialects.def. */
+	int64_t expected[DIALECT_COUNT];
+};
+
 /* Chance and time, so that tests can repeat them; options of the operator. */
 struct xlate_env {
 	int64_t now_wall_s;
 	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
+	struct xlate_counting counting;
 	bool count_compat;
 	enum llm_markup markup; /* tool calls that answers hold as text */
 	bool holds_args; /* arguments are passed on when they are complete and
@@ -126,6 +135,9 @@ uint32_t xlate_notice_count(const struct xlate *x);
 bool xlate_is_stream(const struct xlate *x);
 /* The upstream is asked for a stream. */
 bool xlate_upstream_streams(const struct xlate *x);
+/* What of the context is known to be used, as the value of a header; nothing
+ * before xlate_write. */
+void xlate_context_field(const struct xlate *x, struct buf *to);
 /* Name for the head of the answer and of error bodies: "req_..." */
 struct span xlate_request_id(const struct xlate *x);
 

@@ -11,10 +11,17 @@
 static enum xlate_state
 count_done(struct xlate *x, int64_t tokens, bool is_estimate)
 {
+	const struct llm_context *c = &x->enc_env.context;
+	const struct llm_counted counted = {
+		.tokens = llm_scale_tokens(tokens, c->scale),
+		.real = c->is_shown ? tokens : -1,
+		.is_estimate = is_estimate,
+		.is_compat = x->env.count_compat,
+	};
+
 	if (is_estimate)
 		notice_add(&x->req.notices, "estimated", SPAN("input_tokens"));
-	x->client->count_encode(
-		tokens, is_estimate, x->env.count_compat, x->out);
+	x->client->count_encode(&counted, x->out);
 	x->tap.tally.usage.input = tokens;
 	x->tap.tally.usage.is_estimate = is_estimate;
 	x->state = XLATE_DONE;

@@ -19,6 +19,7 @@ static const char *const file_names[GOLDEN_FILE_COUNT] = {
 	[GOLDEN_OUT_SSE] = "out.sse",
 	[GOLDEN_OUT_BODY] = "out.body",
 	[GOLDEN_NOTICE] = "notice",
+	[GOLDEN_CONTEXT] = "context",
 };
 
 static _Noreturn void
@@ -153,10 +154,15 @@ static bool
 take_setting(struct golden *g, struct span key, struct span value)
 {
 	static const char *const checks[] = { "off", "buffer" };
+	static const char *const switches[] = { "off", "on" };
 	static const char *const markups[] = { "off", "recover", "strip" };
 
 	if (span_eq(key, SPAN("replay_reasoning")))
 		g->replays_reasoning = is_yes(g, value);
+	else if (span_eq(key, SPAN("context")))
+		g->has_context = choose(g, value, switches, 2) == 1;
+	else if (span_eq(key, SPAN("context_tokens")))
+		g->context_tokens = (int64_t)number(g, value);
 	else if (span_eq(key, SPAN("strict")))
 		g->is_strict = is_yes(g, value);
 	else if (span_eq(key, SPAN("validate_tool_json")))
@@ -292,14 +298,23 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 		.options = { .default_max_tokens = 32768,
 			.force_thinking = -1,
 			.replay_reasoning = g->replays_reasoning },
+		.counting = {
+			.scales = g->has_context,
+			.shows_context = g->has_context,
+			/* The configuration's defaults. */
+			.expected = { 128000, 200000 },
+		},
 		.is_strict = g->is_strict,
 		.holds_args = g->holds_args,
 		.markup = g->markup,
 	};
 	const struct xlate_route route = { g->upstream, g->model->name,
-		g->model };
+		&w->model };
 	enum gp_code rc;
 
+	w->model = *g->model;
+	if (g->context_tokens > 0)
+		w->model.context_tokens = g->context_tokens;
 	arena_init(&w->arena);
 	xlate_scratch_init(&w->scratch);
 	buf_init(&w->up, 8 * GOLDEN_BYTES_MAX);

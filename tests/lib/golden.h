@@ -11,6 +11,7 @@
  *	out.sse    what the client gets, or out.body: its body, also that of a
  *	           refusal or of a failure before the first byte
  *	notice     value of x-glmproxy-notice and a line end
+ *	context    value of x-glmproxy-context and a line end
  *
  * What is not there is not checked. Keys of `case`, given:
  *
@@ -25,6 +26,8 @@
  *	validate_tool_json off (default), buffer
  *	tool_markup        off (default), recover, strip
  *	strict             no (default), yes
+ *	context            off (default), on: token_scaling and context_info
+ *	context_tokens     the model's window, default by the table
  *
  * and expected:
  *
@@ -55,6 +58,7 @@ enum golden_file {
 	GOLDEN_OUT_SSE,
 	GOLDEN_OUT_BODY,
 	GOLDEN_NOTICE,
+	GOLDEN_CONTEXT,
 	GOLDEN_FILE_COUNT
 };
 
@@ -73,6 +77,7 @@ struct golden {
 
 	const struct dialect *client, *upstream;
 	const struct model_info *model;
+	int64_t context_tokens; /* 0: the model's */
 	enum llm_purpose purpose;
 	unsigned status;
 	struct span content_type, retry_after;
@@ -81,6 +86,7 @@ struct golden {
 	bool holds_args;
 	enum llm_markup markup;
 	bool is_strict;
+	bool has_context;
 
 	enum golden_state state;
 	bool reads_all;
@@ -105,6 +111,7 @@ void golden_save(const struct golden *g, enum golden_file which, struct span s);
 /* A request on its way: one scratch, one output. */
 struct golden_way {
 	struct arena arena;
+	struct model_info model;
 	struct xlate_scratch scratch;
 	struct xlate *xlate;
 	struct buf up, out;

@@ -198,15 +198,18 @@ test_row_117_counts(void **state)
 
 	(void)state;
 	buf_init(&b, OUT_MAX);
-	dialect_anthropic.count_encode(7, true, false, &b);
+	dialect_anthropic.count_encode(
+		&(struct llm_counted){ 7, -1, true, false }, &b);
 	assert_buf_eq(&b, "{\"input_tokens\":7}");
 	buf_reset(&b, 0);
-	dialect_anthropic.count_encode(7, false, true, &b);
+	dialect_anthropic.count_encode(
+		&(struct llm_counted){ 7, -1, false, true }, &b);
 	assert_buf_eq(&b,
 		"{\"input_tokens\":7,\"token_count\":7,"
 		"\"input_token_count\":7}");
 	buf_reset(&b, 0);
-	dialect_anthropic.count_encode(7, true, true, &b);
+	dialect_anthropic.count_encode(
+		&(struct llm_counted){ 7, -1, true, true }, &b);
 	assert_buf_eq(&b,
 		"{\"input_tokens\":7,\"token_count\":7,"
 		"\"input_token_count\":7,\"proxy_estimate\":true}");

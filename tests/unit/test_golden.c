@@ -40,6 +40,20 @@ compare_notices(const struct golden *g, const struct xlate *x)
 	buf_fini(&b);
 }
 
+static void
+compare_context(const struct golden *g, const struct xlate *x)
+{
+	struct buf b;
+
+	if (!g->has_context)
+		return;
+	buf_init(&b, 4096);
+	xlate_context_field(x, &b);
+	buf_putc(&b, '\n');
+	compare(g, GOLDEN_CONTEXT, buf_span(&b));
+	buf_fini(&b);
+}
+
 /* The answer to the client, as the worker would write it. */
 static void
 compare_failure(const struct golden *g, const struct xlate *x,
@@ -93,6 +107,7 @@ compare_answer(const struct golden *g, const struct golden_way *w)
 		compare_failure(g, x, xlate_failure(x));
 		return;
 	}
+	compare_context(g, x);
 	assert_false(w->out.bad);
 	compare(g, xlate_is_stream(x) ? GOLDEN_OUT_SSE : GOLDEN_OUT_BODY,
 		buf_span(&w->out));
