@@ -68,6 +68,17 @@ read_text(struct anthropic_in *in, jref block)
 }
 
 static enum gp_code
+read_own_text(struct anthropic_in *in, jref block)
+{
+	const size_t before = in->parts->n;
+	const enum gp_code rc = read_text(in, block);
+
+	if (in->parts->n > before)
+		in->parts->v[before].is_verbatim = true;
+	return rc;
+}
+
+static enum gp_code
 read_image(struct anthropic_in *in, jref block)
 {
 	const struct jdoc *const d = in->doc;
@@ -345,7 +356,7 @@ static const struct kind {
 	enum gp_code (*read)(struct anthropic_in *in, jref block);
 	unsigned places;
 } kinds[] = {
-	{ SPAN_INIT("text"), read_text, IN_ANY | ANTHROPIC_SYSTEM },
+	{ SPAN_INIT("text"), read_own_text, IN_ANY | ANTHROPIC_SYSTEM },
 	{ SPAN_INIT("image"), read_image, IN_USER },
 	{ SPAN_INIT("document"), read_document, IN_USER },
 	{ SPAN_INIT("search_result"), read_search_result, IN_USER },

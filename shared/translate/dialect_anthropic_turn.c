@@ -232,7 +232,7 @@ read_content(struct anthropic_in *in, jref content)
 
 		if (in->place == ANTHROPIC_SYSTEM)
 			text = anthropic_strip_billing(text);
-		llm_add_text(in->r, in->parts, text);
+		llm_add_verbatim(in->r, in->parts, text);
 		return GP_OK;
 	}
 	in->depth++;

@@ -56,7 +56,7 @@ put_text(struct place *p, jref part, jref text, const char *leaf)
 
 	if (rc != GP_OK)
 		return rc;
-	llm_add_text(p->in->req, p->to, jdoc_str(p->in->doc, text));
+	llm_add_verbatim(p->in->req, p->to, jdoc_str(p->in->doc, text));
 	if (p->to->n > before)
 		keep_cache_control(p, part, &p->to->v[before]);
 	return GP_OK;
@@ -222,7 +222,7 @@ openai_take_content(struct openai_in *in, jref content, struct llm_parts *to,
 	enum gp_code rc;
 
 	if (jdoc_type(in->doc, content) == J_STR) {
-		llm_add_text(in->req, to, jdoc_str(in->doc, content));
+		llm_add_verbatim(in->req, to, jdoc_str(in->doc, content));
 		return GP_OK;
 	}
 	if (content != JREF_NONE && jdoc_type(in->doc, content) != J_ARR)

@@ -16,6 +16,7 @@ llm_req_init(struct llm_req *r, struct arena *a, enum llm_purpose purpose)
 		.format_schema = JRAW_NONE,
 		.format_name = JESC_EMPTY,
 		.user_id = JESC_EMPTY,
+		.instead = JESC_EMPTY,
 	};
 	notices_init(&r->notices, a);
 }
@@ -54,6 +55,16 @@ llm_add_text(struct llm_req *r, struct llm_parts *parts, struct jesc text)
 {
 	if (!jesc_is_empty(text))
 		llm_add_part(r, parts, LLM_PART_TEXT)->text = text;
+}
+
+void
+llm_add_verbatim(struct llm_req *r, struct llm_parts *parts, struct jesc text)
+{
+	const size_t before = parts->n;
+
+	llm_add_text(r, parts, text);
+	if (parts->n > before)
+		parts->v[before].is_verbatim = true;
 }
 
 void

@@ -70,6 +70,9 @@ struct llm_part {
 	struct llm_parts parts;    /* RESULT: TEXT and IMAGE only */
 	bool is_error;             /* RESULT */
 	bool is_flat;              /* RESULT: the content was a plain string */
+	bool is_verbatim;          /* TEXT: the client's own words, a view of a
+				      string of its body; not made of a file, a
+				      document, a search result */
 	struct jraw cache_control; /* none if not given */
 };
 
@@ -178,6 +181,15 @@ struct llm_req {
 	struct jesc user_id; /* empty: not given */
 	VEC_OF(struct llm_extra) extra;
 	VEC_OF(struct llm_rename) renames;
+
+	/* What has been taken out of the conversation since it was decoded, for
+	 * copies of the client's bytes: pieces of verbatim texts, in the order
+	 * of the body; the messages in front of this position, those of role
+	 * system excepted; and what a user's turn behind these says instead,
+	 * empty if there is none. */
+	VEC_OF(struct span) cuts;
+	size_t kept_from;
+	struct jesc instead;
 };
 
 void llm_req_init(struct llm_req *r, struct arena *a, enum llm_purpose purpose);
@@ -186,8 +198,10 @@ struct llm_turn *llm_add_turn(
 	struct llm_req *r, enum llm_role role, size_t source);
 struct llm_part *llm_add_part(
 	struct llm_req *r, struct llm_parts *parts, enum llm_part_kind kind);
-/* A text part; nothing when text is empty. */
+/* A text part; nothing when text is empty. The second: a verbatim one. */
 void llm_add_text(struct llm_req *r, struct llm_parts *parts, struct jesc text);
+void llm_add_verbatim(
+	struct llm_req *r, struct llm_parts *parts, struct jesc text);
 void llm_add_extra(struct llm_req *r, const struct dialect *owner,
 	struct jesc key, struct jraw value, bool is_minor);
 
