@@ -18,6 +18,7 @@
 #define TRANSLATE_DIALECT_ANTHROPIC_H
 
 #include "shared/translate/dialect.h"
+#include "shared/translate/dialect_anthropic_billing.h"
 
 extern const struct dialect dialect_anthropic;
 
@@ -74,12 +75,6 @@ enum gp_code anthropic_read_plain(struct anthropic_in *in, jref block) GP_WUR;
 /* in->parts gains a part with the block's cache_control. */
 struct llm_part *anthropic_add_part(
 	struct anthropic_in *in, jref block, enum llm_part_kind kind);
-
-/* The billing line that some clients put in front of their system blocks. It
- * differs from request to request and would spoil every prompt cache. */
-bool anthropic_is_billing(struct jesc text);
-/* What is left of a whole system text without that line. */
-struct jesc anthropic_strip_billing(struct jesc text);
 
 /* Stop reasons by their name; UNKNOWN for others. And back. */
 enum llm_stop anthropic_stop_of(struct jesc reason);

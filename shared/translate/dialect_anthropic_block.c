@@ -250,6 +250,29 @@ read_tool_reference(struct anthropic_in *in, jref block)
 
 /* --- tools that the maker's servers run ----------------------------------- */
 
+/* The texts of an answer stand behind each other without a break, but these
+ * were no text of it: they get lines of their own. */
+static void
+begin_line(const struct anthropic_in *in, struct buf *b)
+{
+	const struct llm_parts *const parts = in->parts;
+	const struct llm_part *last;
+
+	if (in->place != ANTHROPIC_ASSISTANT || parts->n == 0)
+		return;
+	last = &parts->v[parts->n - 1];
+	if (last->kind == LLM_PART_TEXT &&
+		!span_ends(last->text.s, SPAN("\\n")))
+		buf_puts(b, "\\n");
+}
+
+static void
+end_line(const struct anthropic_in *in, struct buf *b)
+{
+	if (in->place == ANTHROPIC_ASSISTANT)
+		buf_puts(b, "\\n");
+}
+
 static enum gp_code
 read_server_use(struct anthropic_in *in, jref block)
 {
@@ -260,6 +283,7 @@ read_server_use(struct anthropic_in *in, jref block)
 	notice_add(
 		&in->r->notices, "degraded", member(in, block, SPAN("type")).s);
 	buf_init(&b, TEXT_MAX);
+	begin_line(in, &b);
 	buf_puts(&b, "[");
 	buf_put(&b, jesc_is_empty(name) ? SPAN("tool") : name.s);
 	if (input != JREF_NONE) {
@@ -267,6 +291,7 @@ read_server_use(struct anthropic_in *in, jref block)
 		jtext_escape(jdoc_raw(in->doc, input).s, &b);
 	}
 	buf_puts(&b, "]");
+	end_line(in, &b);
 	add_text(in, block, take_text(in, &b));
 	return GP_OK;
 }
@@ -337,11 +362,13 @@ read_server_result(struct anthropic_in *in, jref block)
 
 	notice_add(&in->r->notices, "degraded", type.s);
 	buf_init(&b, TEXT_MAX);
+	begin_line(in, &b);
 	buf_puts(&b, "[");
 	buf_put(&b, type.s);
 	buf_puts(&b, "]");
 	put_line(&b, jdoc_str(in->doc, content));
 	put_telling(in, content, &b);
+	end_line(in, &b);
 	add_text(in, block, take_text(in, &b));
 	return GP_OK;
 }

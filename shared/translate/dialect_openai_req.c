@@ -363,6 +363,7 @@ take_reasoning(struct openai_in *in, const struct field *f, jref v)
 {
 	const jref effort = jdoc_get_set(in->doc, v, SPAN("effort"));
 	const jref enabled = jdoc_get_set(in->doc, v, SPAN("enabled"));
+	const jref exclude = jdoc_get_set(in->doc, v, SPAN("exclude"));
 	const jref budget = jdoc_get_set(in->doc, v, SPAN("max_tokens"));
 	struct llm_think *const think = &in->req->think;
 	enum gp_code rc;
@@ -372,6 +373,9 @@ take_reasoning(struct openai_in *in, const struct field *f, jref v)
 	if (rc == GP_OK)
 		rc = openai_want_if_set(
 			in, enabled, J_BOOL, "reasoning.enabled");
+	if (rc == GP_OK)
+		rc = openai_want_if_set(
+			in, exclude, J_BOOL, "reasoning.exclude");
 	if (rc == GP_OK && budget != JREF_NONE)
 		rc = read_int(in, budget, "reasoning.max_tokens", 0, INT64_MAX,
 			&think->budget_tokens);
@@ -386,9 +390,7 @@ take_reasoning(struct openai_in *in, const struct field *f, jref v)
 			LLM_THINK_OFF;
 	else if (think->budget_tokens > 0)
 		think->mode = LLM_THINK_ON;
-	if (jdoc_bool(in->doc, jdoc_get(in->doc, v, SPAN("exclude")), false))
-		notice_add(&in->req->notices, "dropped",
-			SPAN("reasoning.exclude"));
+	think->is_hidden = jdoc_bool(in->doc, exclude, false);
 	return GP_OK;
 }
 

@@ -65,6 +65,58 @@ drop_empty_turns(struct llm_req *r)
 	r->turns.n = kept;
 }
 
+/* Nothing that could be read in it. */
+static bool
+is_silent(const struct llm_parts *parts)
+{
+	for (size_t i = 0; i < parts->n; i++) {
+		if (parts->v[i].kind != LLM_PART_THINK &&
+			!is_blank(&parts->v[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_thinking(const struct llm_parts *parts)
+{
+	for (size_t i = 0; i < parts->n; i++) {
+		if (parts->v[i].kind == LLM_PART_THINK &&
+			!is_blank(&parts->v[i]))
+			return true;
+	}
+	return false;
+}
+
+void
+llm_drop_lone_thinking(struct llm_req *r)
+{
+	size_t kept = 0, at = 0;
+
+	while (at < r->turns.n) {
+		bool is_lone = true, thinks = false;
+		size_t end = at;
+
+		/* Turns that will merge are looked at as one. */
+		while (end < r->turns.n &&
+			r->turns.v[end].role == LLM_ASSISTANT) {
+			const struct llm_parts *const parts =
+				&r->turns.v[end++].parts;
+
+			is_lone = is_lone && is_silent(parts);
+			thinks = thinks || has_thinking(parts);
+		}
+		end = MAX(end, at + 1);
+		if (is_lone && thinks)
+			notice_add(&r->notices, "dropped", SPAN("reasoning"));
+		else
+			for (size_t i = at; i < end; i++)
+				r->turns.v[kept++] = r->turns.v[i];
+		at = end;
+	}
+	r->turns.n = kept;
+}
+
 /* Step 2. */
 static void
 merge_turns(struct llm_req *r)

@@ -34,4 +34,9 @@
 
 void llm_normalise(struct llm_req *r);
 
+/* For upstreams that refuse an answer of thinking alone: drops the assistant
+ * turns that hold nothing else, nor do their neighbours of that role. Comes
+ * before llm_normalise, which merges what stood around them. */
+void llm_drop_lone_thinking(struct llm_req *r);
+
 #endif

@@ -126,6 +126,7 @@ struct llm_think {
 	int64_t budget_tokens; /* 0: not given */
 	bool keep_all;         /* earlier thinking is to stay in the context */
 	bool drop_all;         /* said outright: it is not to stay */
+	bool is_hidden;        /* the answer is not to show it */
 };
 
 enum llm_format {

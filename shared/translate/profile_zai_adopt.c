@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_zai_adopt.c - z.ai's own request fields become the tree's. */
-#include "shared/translate/profile_zai.h"
-
 #include <stdio.h>
+
+#include "shared/translate/dialect_anthropic_billing.h"
+#include "shared/translate/profile_zai.h"
 
 #define BAD_TYPE    "invalid_type"
 #define UNSUPPORTED "unsupported_value"
@@ -207,11 +208,52 @@ find_extra(const struct llm_req *r, struct span key)
 	return NULL;
 }
 
+/* --- what no upstream should see ------------------------------------------ */
+
+/* A line of some clients that differs from request to request: in front of
+ * everything else it would keep the vendor from finding what it has cached. */
+static void
+strip_billing(struct llm_parts *parts)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < parts->n; i++) {
+		struct llm_part p = parts->v[i];
+
+		if (p.kind == LLM_PART_TEXT && anthropic_is_billing(p.text)) {
+			p.text = anthropic_strip_billing(p.text);
+			if (jesc_is_empty(p.text))
+				continue;
+		}
+		parts->v[kept++] = p;
+	}
+	parts->n = kept;
+}
+
+/* Turns that were nothing else go. */
+static void
+strip_all_billing(struct llm_req *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->turns.n; i++) {
+		struct llm_turn t = r->turns.v[i];
+		const size_t before = t.parts.n;
+
+		if (t.role == LLM_SYSTEM)
+			strip_billing(&t.parts);
+		if (t.parts.n > 0 || before == 0)
+			r->turns.v[kept++] = t;
+	}
+	r->turns.n = kept;
+}
+
 enum gp_code
 zai_adopt(const struct jdoc *doc, struct llm_req *r, struct gp_error *err)
 {
 	const struct place p = { doc, r, err };
 
+	strip_all_billing(r);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		struct llm_extra *const x = find_extra(r, fields[i].key);
 		enum gp_code rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_zai_request.c - what an endpoint and a model of z.ai accept. */
 #include "shared/base/sha256.h"
+#include "shared/translate/llm_normal.h"
 #include "shared/translate/profile_zai.h"
 
 #define BUDGET_MIN 1024 /* tokens; what the Messages dialect takes */
@@ -284,6 +285,8 @@ zai_adapt(struct llm_req *r, const struct dialect *client,
 	if (!z.is_chat)
 		return GP_OK;
 	note_all_images(r);
+	/* "messages parameter is illegal", whatever was thought. */
+	llm_drop_lone_thinking(r);
 	wire->fills_description = true;
 	wire->is_text_only = !m->is_vision;
 	wire->streams_usage = true;

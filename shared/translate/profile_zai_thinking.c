@@ -155,7 +155,7 @@ zai_adapt_thinking(const struct zai_adapt *z)
 		if (wanted == LLM_THINK_ON)
 			notice_add(
 				&z->req->notices, "dropped", SPAN("thinking"));
-		*t = (struct llm_think){ 0 };
+		*t = (struct llm_think){ .is_hidden = t->is_hidden };
 		return;
 	}
 	if (z->is_chat)

@@ -77,6 +77,8 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 	struct llm_req *r = &x->req;
 	bool asked = r->think.mode == LLM_THINK_ON;
 	bool crosses = x->client != x->upstream;
+	bool hides = r->think.is_hidden ||
+		(!asked && crosses && !x->client->shows_reasoning);
 
 	to = llm_filter_join(x->arena, to);
 	if (x->wants_json)
@@ -90,9 +92,8 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 		to = llm_filter_calls(x->arena, &r->notices, 0, to);
 	else if (r->single_call)
 		to = llm_filter_calls(x->arena, &r->notices, 1, to);
-	if (!asked)
-		to = llm_filter_reason(x->arena, &r->notices,
-			crosses && !x->client->shows_reasoning, true, to);
+	if (!asked || hides)
+		to = llm_filter_reason(x->arena, &r->notices, hides, true, to);
 	if (has_markup(x))
 		to = llm_filter_markup(x->arena, r, &r->notices,
 			x->env.markup == LLM_MARKUP_RECOVER, to);

@@ -264,8 +264,9 @@ static const struct good blocks[] = {
 		      "\"content\":[{\"type\":\"web_search_result\",\"title\":"
 		      "\"T\",\"url\":\"http://u\",\"encrypted_content\":"
 		      "\"zz\"}]}]"),
-		" max=9\nassistant 0: text([web_search {\\\"q\\\":\\\"x\\\"}]) "
-		"text([web_search_tool_result]\\nT\\nhttp://u)\nnotices "
+		" max=9\nassistant 0: text([web_search "
+		"{\\\"q\\\":\\\"x\\\"}]\\n) "
+		"text([web_search_tool_result]\\nT\\nhttp://u\\n)\nnotices "
 		"degraded:server_tool_use,degraded:web_search_tool_result" },
 	{ "server_tools_nested",
 		REPLY("[{\"type\":\"web_fetch_tool_result\",\"content\":{"
@@ -279,16 +280,16 @@ static const struct good blocks[] = {
 		      "{\"type\":\"mcp_tool_result\",\"content\":\"plain\"},"
 		      "{\"type\":\"mcp_tool_use\"}]"),
 		" max=9\nassistant 0: text([web_fetch_tool_result]\\nhttp://u"
-		"\\nD\\nT) text([web_fetch_tool_result]) "
-		"text([code_execution_tool_result]\\no) "
-		"text([mcp_tool_result]\\nplain) text([tool])\nnotices "
+		"\\nD\\nT\\n) text([web_fetch_tool_result]\\n) "
+		"text([code_execution_tool_result]\\no\\n) "
+		"text([mcp_tool_result]\\nplain\\n) text([tool]\\n)\nnotices "
 		"degraded:web_fetch_tool_result,"
 		"degraded:code_execution_tool_result,degraded:mcp_tool_result,"
 		"degraded:mcp_tool_use" },
 	{ "server_tools_too_deep",
 		REPLY("[{\"type\":\"x_tool_result\",\"content\":[[[[[[[[[["
 		      "{\"text\":\"deep\"}]]]]]]]]]]}]"),
-		" max=9\nassistant 0: text([x_tool_result])\nnotices "
+		" max=9\nassistant 0: text([x_tool_result]\\n)\nnotices "
 		"degraded:x_tool_result" },
 	{ "compaction",
 		REPLY("[{\"type\":\"compaction\",\"content\":\"sum\"},"

@@ -112,7 +112,7 @@ static struct sample top_samples[] = {
 	{ "reasoning_object",
 		REQ("\"reasoning\":{\"effort\":\"low\",\"enabled\":true,"
 		    "\"exclude\":true}"),
-		X " think:on effort:low notices:dropped:reasoning.exclude" },
+		X " think:on effort:low" },
 	{ "reasoning_off", REQ("\"reasoning\":{\"enabled\":false}"),
 		X " think:off" },
 	{ "reasoning_budget", REQ("\"reasoning\":{\"max_tokens\":2000}"),
