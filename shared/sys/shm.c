@@ -42,6 +42,7 @@ layout_hash(void)
 	static const size_t sizes[] = { sizeof(struct shm),
 		sizeof(struct shm_slot), sizeof(struct shm_host),
 		sizeof(struct metrics), offsetof(struct shm, hosts),
+		offsetof(struct shm, calib), sizeof(struct calib_row),
 		offsetof(struct shm, retired), offsetof(struct shm, slots),
 		offsetof(struct shm_slot, metrics),
 		offsetof(struct shm_slot, panic),

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* calib.c - how far local token counts are from upstream's, learned. */
+#include "shared/sys/calib.h"
+
+#include <string.h>
+
+#include "shared/base/check.h"
+
+/* Another worker may learn at the same moment; what loses again and again is
+ * one sample of many. */
+#define TRIES 8
+/* The oldest samples fade as if there were so many. */
+#define MEMORY 16
+
+static uint64_t
+hash(struct span name)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ (uint8_t)name.p[i]) * 0x100000001b3u;
+	return h == 0 ? 1 : h;
+}
+
+struct calib_row *
+calib_row(struct calib *c, struct span name)
+{
+	const uint64_t key = hash(name);
+
+	if (name.n == 0 || name.n >= CALIB_NAME_MAX)
+		return NULL;
+	for (size_t i = 0; i < CALIB_ROWS; i++) {
+		struct calib_row *const row = &c->rows[(key + i) % CALIB_ROWS];
+		uint64_t there = atomic_load(&row->key);
+
+		if (there == 0 &&
+			atomic_compare_exchange_strong(
+				&row->key, &there, key)) {
+			memcpy(row->name, name.p, name.n);
+			atomic_store(&row->is_named, 1);
+			return row;
+		}
+		if (there == key)
+			return row;
+	}
+	return NULL;
+}
+
+static struct calib_ratio
+unpack(uint64_t word)
+{
+	struct calib_ratio r = { (uint32_t)word, (uint32_t)(word >> 32) };
+
+	if (r.samples == 0 || r.ratio < CALIB_MIN || r.ratio > CALIB_MAX)
+		r = (struct calib_ratio){ CALIB_ONE, 0 };
+	return r;
+}
+
+static uint64_t
+pack(struct calib_ratio r)
+{
+	return (uint64_t)r.samples << 32 | r.ratio;
+}
+
+static int64_t
+clamp(int64_t n, int64_t min, int64_t max)
+{
+	return MIN(MAX(n, min), max);
+}
+
+/* The mean of the first samples, then one that forgets. A ratio that is sure
+ * is not moved far by one strange answer. */
+static struct calib_ratio
+take_sample(struct calib_ratio r, int64_t sample)
+{
+	const int64_t old = r.ratio;
+	const int64_t weight = MIN((int64_t)r.samples + 1, MEMORY);
+
+	if (r.samples >= CALIB_SURE)
+		sample = clamp(sample, old - old / 4, old + old / 4);
+	sample = clamp(sample, CALIB_MIN, CALIB_MAX);
+	if (r.samples == 0)
+		r.ratio = (uint32_t)sample;
+	else
+		r.ratio = (uint32_t)(old + (sample - old) / weight);
+	if (r.samples < UINT32_MAX)
+		r.samples++;
+	return r;
+}
+
+void
+calib_learn(
+	struct calib_row *row, enum calib_way way, int64_t ours, int64_t theirs)
+{
+	const int64_t most = INT64_MAX / CALIB_ONE;
+	uint64_t old;
+
+	if (row == NULL || ours < CALIB_TOKENS_MIN || theirs <= 0 ||
+		theirs > most)
+		return;
+	old = atomic_load(&row->ratio[way]);
+	for (size_t i = 0; i < TRIES; i++) {
+		const struct calib_ratio r = take_sample(
+			unpack(old), (theirs * CALIB_ONE + ours / 2) / ours);
+
+		if (atomic_compare_exchange_strong(
+			    &row->ratio[way], &old, pack(r)))
+			return;
+	}
+}
+
+struct calib_ratio
+calib_get(const struct calib_row *row, enum calib_way way)
+{
+	return unpack(row == NULL ? 0 : atomic_load(&row->ratio[way]));
+}
+
+int64_t
+calib_apply(struct calib_ratio r, int64_t ours)
+{
+	const int64_t most = INT64_MAX / CALIB_MAX - 1;
+
+	ours = clamp(ours, 0, most);
+	return (ours * r.ratio + CALIB_ONE / 2) / CALIB_ONE;
+}
+
+void
+calib_restore(struct calib_row *row, enum calib_way way, struct calib_ratio r)
+{
+	uint64_t none = 0;
+
+	if (row == NULL || r.samples == 0 || r.ratio < CALIB_MIN ||
+		r.ratio > CALIB_MAX)
+		return;
+	(void)atomic_compare_exchange_strong(&row->ratio[way], &none, pack(r));
+}
