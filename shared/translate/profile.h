@@ -52,6 +52,7 @@ struct profile_reply {
 	unsigned status;
 	struct span retry_after; /* header, "" if none */
 	struct span trace;       /* request id header, "" if none */
+	int64_t now_wall_s;      /* upstream's clock, or ours */
 	bool is_in_stream;       /* from a frame, not from a whole answer */
 };
 

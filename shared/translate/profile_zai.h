@@ -68,12 +68,14 @@ struct zai_said {
 	struct span text; /* "" if nothing fit for people */
 	struct span type;
 	struct span param, trace;
+	int64_t now_wall_s;
 	int64_t retry_after_s; /* -1: not said */
 	bool is_json;
 };
 
 /* Whatever body is; a bounded part of it is looked at. */
-void zai_read(struct zai_said *said, struct span body, struct arena *a);
+void zai_read(struct zai_said *said, struct span body, int64_t now_wall_s,
+	struct arena *a);
 /* The name that upstream gave the request; kept if there is none yet and if it
  * is fit for a header. */
 void zai_take_trace(struct zai_said *said, struct span s);
@@ -82,8 +84,9 @@ void zai_take_trace(struct zai_said *said, struct span s);
 struct span zai_tidy(struct arena *a, struct span s, size_t max);
 /* A code as a number or as a string of digits; ZAI_NO_CODE for all else. */
 int64_t zai_code(const struct jdoc *d, jref v);
-/* Whole seconds, a fraction rounded up; -1 for dates and nonsense. */
-int64_t zai_seconds(struct span s);
+/* Whole seconds, a fraction rounded up, or those from now to a date (0 if that
+ * is past); -1 for nonsense. */
+int64_t zai_seconds(struct span s, int64_t now_wall_s);
 
 /* True if text, an error's message, says that the context is full. */
 bool zai_is_overflow(struct span text);

@@ -253,7 +253,7 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	unsigned keep_status;
 	enum llm_fail kind;
 
-	zai_read(&said, body, a);
+	zai_read(&said, body, reply->now_wall_s, a);
 	zai_take_trace(&said, reply->trace);
 	kind = judge(&said, status, &keep_status);
 	if (is_overflow(&said, kind, status))
@@ -266,7 +266,8 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	out->reset = zai_reset_time(said.text, a);
 	/* Clients would sleep until a quota renews. */
 	if (llm_fail_is_retryable(kind)) {
-		out->retry_after_s = zai_seconds(reply->retry_after);
+		out->retry_after_s =
+			zai_seconds(reply->retry_after, reply->now_wall_s);
 		if (out->retry_after_s < 0)
 			out->retry_after_s = said.retry_after_s;
 	}

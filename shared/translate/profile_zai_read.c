@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_zai_read.c - what z.ai's errors say, in whatever shape they come. */
 #include "shared/base/utf8.h"
+#include "shared/http/date.h"
 #include "shared/translate/profile_zai.h"
 
 #define BODY_MAX      65536 /* bytes of a body that are looked at */
@@ -176,12 +177,14 @@ take_code(struct zai_said *said, int64_t code)
 }
 
 int64_t
-zai_seconds(struct span s)
+zai_seconds(struct span s, int64_t now_wall_s)
 {
+	int64_t at;
 	uint64_t n;
 
-	/* A fraction is rounded up; a date is beyond us, without a clock. */
 	s = span_trim(s);
+	if (http_date(s, &at))
+		return MIN(MAX(at - now_wall_s, 0), INT32_MAX);
 	if (!span_u64(span_head(s, span_find_char(s, '.')), &n) ||
 		n > INT32_MAX)
 		return -1;
@@ -211,12 +214,13 @@ read_object(struct zai_said *said, const struct jdoc *d, jref root)
 	zai_take_trace(said, text_at(said, d, root, SPAN("request_id")));
 	zai_take_trace(said, text_at(said, d, error, SPAN("request_id")));
 	said->retry_after_s = jdoc_type(d, retry) == J_NUM ?
-		zai_seconds(jdoc_raw(d, retry).s) :
-		zai_seconds(jdoc_str(d, retry).s);
+		zai_seconds(jdoc_raw(d, retry).s, said->now_wall_s) :
+		zai_seconds(jdoc_str(d, retry).s, said->now_wall_s);
 }
 
 void
-zai_read(struct zai_said *said, struct span body, struct arena *a)
+zai_read(struct zai_said *said, struct span body, int64_t now_wall_s,
+	struct arena *a)
 {
 	struct jdoc d;
 
@@ -228,6 +232,7 @@ zai_read(struct zai_said *said, struct span body, struct arena *a)
 		.param = SPAN_EMPTY,
 		.trace = SPAN_EMPTY,
 		.retry_after_s = -1,
+		.now_wall_s = now_wall_s,
 	};
 	body = span_trim(span_head(body, BODY_MAX));
 	jdoc_init(&d);

@@ -3,6 +3,7 @@
 #include "shared/translate/xlate.h"
 
 #include "shared/base/check.h"
+#include "shared/http/date.h"
 #include "shared/translate/llm_estimate.h"
 #include "shared/translate/llm_normal.h"
 #include "shared/translate/xlate_private.h"
@@ -374,6 +375,8 @@ xlate_head(struct xlate *x, const struct http_head *head)
 		arena_dup(x->arena, http_head_get(head, SPAN("retry-after")));
 	x->about.trace =
 		arena_dup(x->arena, http_head_get(head, SPAN("x-request-id")));
+	if (!http_date(http_head_get(head, SPAN("date")), &x->about.now_wall_s))
+		x->about.now_wall_s = x->env.now_wall_s;
 	if (head->status / 100 == 3)
 		return xlate_fail_with(x, LLM_FAIL_UPSTREAM,
 			"the upstream answered with a redirect, which is never "

@@ -197,6 +197,8 @@ take_given(struct golden *g, struct span key, struct span value)
 		g->content_type = value;
 	else if (span_eq(key, SPAN("retry_after")))
 		g->retry_after = value;
+	else if (span_eq(key, SPAN("date")))
+		g->date = value;
 	else if (span_eq(key, SPAN("end")))
 		g->ends_in_reset = choose(g, value, ends, 2) == 1;
 	else
@@ -260,6 +262,7 @@ golden_load(struct golden *g, const char *name)
 		.status = 200,
 		.content_type = SPAN_EMPTY,
 		.retry_after = SPAN_EMPTY,
+		.date = SPAN_EMPTY,
 		.replays_reasoning = true,
 		.reads_all = true,
 		.client_status = -1,
@@ -344,6 +347,8 @@ put_head(struct golden_way *w, const struct golden *g)
 	http_out_field(&head, "content-type", g->content_type);
 	if (g->retry_after.n > 0)
 		http_out_field(&head, "retry-after", g->retry_after);
+	if (g->date.n > 0)
+		http_out_field(&head, "date", g->date);
 	http_out_end(&head);
 	GP_ASSERT(http_msg_feed(m, buf_span(&head), &used, &err) == HTTP_HEAD);
 	(void)xlate_head(w->xlate, http_msg_head(m));

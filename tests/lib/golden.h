@@ -20,7 +20,7 @@
  *	purpose            chat (default), count
  *	status             upstream's, default 200
  *	content_type       upstream's, default by the name of the file
- *	retry_after        upstream's header
+ *	retry_after, date  upstream's headers
  *	end                close (default), reset: how upstream's answer ends
  *	replay_reasoning   yes (default), no
  *	validate_tool_json off (default), buffer
@@ -80,7 +80,7 @@ struct golden {
 	int64_t context_tokens; /* 0: the model's */
 	enum llm_purpose purpose;
 	unsigned status;
-	struct span content_type, retry_after;
+	struct span content_type, retry_after, date;
 	bool ends_in_reset;
 	bool replays_reasoning;
 	bool holds_args;

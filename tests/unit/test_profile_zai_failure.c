@@ -301,10 +301,17 @@ test_retry_after(void **state)
 		{ "", "{}", -1 },
 		{ "-1", "{}", -1 },
 		{ "99999999999", "{}", -1 },
-		{ "Wed, 21 Oct 2026 07:28:00 GMT", "{\"retry-after\":3}", 3 },
+		/* Dates, at 07:28:00. */
+		{ "Wed, 21 Oct 2026 07:28:40 GMT", "{\"retry-after\":3}", 40 },
+		{ "Wed, 21 Oct 2026 07:27:00 GMT", "{}", 0 },
+		{ "Wed, 21 Oct 2099 07:28:00 GMT", "{}", INT32_MAX },
+		{ "", "{\"retry-after\":\"Wed, 21 Oct 2026 07:28:09 GMT\"}",
+			9 },
+		{ "Wed, 21 Oct 2026", "{\"retry-after\":3}", 3 },
 	};
 	struct fixture *const x = *state;
 
+	x->reply.now_wall_s = 1792567680;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		x->reply.retry_after = span_cstr(rows[i].header);
 		assert_int_equal(fail_with(x, 429, rows[i].body)->retry_after_s,
