@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import unittest
 
-from tests.e2e.harness import ROOT, is_sanitized, run_program
+from tests.e2e.harness import ROOT, is_sanitized, plain_numbers, run_program
 
 DONE, FAILED, USAGE, CONFIG = 0, 1, 64, 78
 GOLDEN = os.path.join(ROOT, "tests/golden")
@@ -42,8 +42,14 @@ def cases():
 def settings(keys):
     """The -o options that a case asks for."""
     words = {"yes": "true", "no": "false"}
-    return tuple(word for key in SETTINGS if key in keys for word in (
-        "-o", "%s=%s" % (key, words.get(keys[key], keys[key]))))
+    own = {key: words.get(keys[key], keys[key])
+           for key in SETTINGS if key in keys}
+    if keys.get("context") != "on":
+        own.update(plain_numbers())
+    if "context_tokens" in keys:
+        own["model.%s.context" % keys["model"]] = keys["context_tokens"]
+    return tuple(word for key, value in own.items()
+                 for word in ("-o", "%s=%s" % (key, value)))
 
 
 @functools.lru_cache(maxsize=None)
