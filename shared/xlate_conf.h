@@ -33,6 +33,7 @@ xlate_conf_env(const struct conf *c)
 #undef DIALECT
 			},
 		},
+		.dedups_env = c->enable_env_deduplication,
 		.count_compat = c->count_shape_compat,
 		.is_strict = c->strict,
 		.holds_args = c->validate_tool_json == TOOL_JSON_BUFFER,

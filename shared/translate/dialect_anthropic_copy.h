@@ -8,6 +8,11 @@
 
 #include "shared/translate/dialect_anthropic.h"
 
+/* Bytes of the body that are left out. */
+struct copier_range {
+	size_t from, to;
+};
+
 /* Text before `at` is in out or skipped. */
 struct copier {
 	const struct jdoc *d;
@@ -17,7 +22,11 @@ struct copier {
 	jref messages;
 	size_t leading;  /* system messages in front of all others */
 	size_t last_end; /* of the member of the root before this one */
+	VEC_OF(struct copier_range) gone; /* in order, apart from each other */
 };
+
+/* Fill c->gone from c->r; c->messages is set. */
+void anthropic_cut(struct copier *c);
 
 /* Offsets of a value, quotes included. */
 static inline size_t
@@ -32,10 +41,15 @@ copier_end_of(const struct copier *c, jref v)
 	return copier_start_of(c, v) + jdoc_raw(c->d, v).s.n;
 }
 
+/* A block or message of which nothing is left. */
+bool copier_is_gone(const struct copier *c, jref v);
+/* Copy without what is gone. */
+void copier_put(struct copier *c, size_t from, size_t to);
+
 static inline void
 copier_copy_to(struct copier *c, size_t to)
 {
-	buf_put(c->out, span_of(c->d->text.p + c->at, to - c->at));
+	copier_put(c, c->at, to);
 	c->at = to;
 }
 
@@ -47,7 +61,10 @@ copier_skip(struct copier *c, jref v)
 	c->at = copier_end_of(c, v);
 }
 
-/* Sets c->messages and c->leading. */
+/* A text block that says nothing. */
+bool anthropic_is_empty_text(const struct jdoc *d, jref block);
+
+/* Sets c->messages, c->gone and c->leading. */
 void anthropic_fold_init(struct copier *c);
 /* The system messages in front say something that belongs to the field. */
 bool anthropic_fold_has_leading_text(const struct copier *c);

@@ -35,19 +35,23 @@ static void
 put_item(struct copier *c, jref v, bool *is_first)
 {
 	separate(c, is_first);
-	buf_put(c->out, jdoc_raw(c->d, v).s);
+	copier_put(c, copier_start_of(c, v), copier_end_of(c, v));
 }
 
+/* text is a piece of the body. */
 static void
 put_text_block(struct copier *c, const char *begin, struct jesc text,
 	const char *end, bool *is_first)
 {
+	size_t from;
+
 	if (jesc_is_empty(text))
 		return;
 	separate(c, is_first);
 	buf_puts(c->out, TEXT_BEGIN);
 	buf_puts(c->out, begin);
-	buf_put(c->out, text.s);
+	from = (size_t)(text.s.p - c->d->text.p);
+	copier_put(c, from, from + text.s.n);
 	buf_puts(c->out, end);
 	buf_puts(c->out, TEXT_END);
 }
@@ -78,11 +82,17 @@ is_system(const struct copier *c, jref message)
 	return is_role(c, message, SPAN("system"));
 }
 
+bool
+anthropic_is_empty_text(const struct jdoc *d, jref block)
+{
+	return jdoc_is(d, jdoc_get(d, block, SPAN("type")), SPAN("text")) &&
+		jesc_is_empty(jdoc_str(d, jdoc_get(d, block, SPAN("text"))));
+}
+
 static bool
 is_empty_text(const struct copier *c, jref block)
 {
-	return is_type(c, block, SPAN("text")) &&
-		jesc_is_empty(member(c, block, SPAN("text")));
+	return anthropic_is_empty_text(c->d, block);
 }
 
 /* A block of system text that says something to the model. */
@@ -149,6 +159,26 @@ is_void(const struct copier *c, jref message)
 	return true;
 }
 
+static jref
+kept_from(const struct copier *c, jref message)
+{
+	while (message != JREF_NONE && copier_is_gone(c, message))
+		message = jdoc_next(c->d, c->messages, message);
+	return message;
+}
+
+static jref
+first_message(const struct copier *c)
+{
+	return kept_from(c, jdoc_first(c->d, c->messages));
+}
+
+static jref
+next_message(const struct copier *c, jref message)
+{
+	return kept_from(c, jdoc_next(c->d, c->messages, message));
+}
+
 /* The system messages from `from` on. */
 static struct run
 system_run(const struct copier *c, jref from)
@@ -157,7 +187,7 @@ system_run(const struct copier *c, jref from)
 
 	while (from != JREF_NONE && is_system(c, from)) {
 		run.n++;
-		from = jdoc_next(c->d, c->messages, from);
+		from = next_message(c, from);
 	}
 	return run;
 }
@@ -168,7 +198,7 @@ after_run(const struct copier *c, struct run run)
 	jref it = run.first;
 
 	for (size_t i = 0; i < run.n; i++)
-		it = jdoc_next(c->d, c->messages, it);
+		it = next_message(c, it);
 	return it;
 }
 
@@ -195,7 +225,7 @@ run_says(const struct copier *c, struct run run)
 	for (size_t i = 0; i < run.n; i++) {
 		if (message_says(c, it))
 			return true;
-		it = jdoc_next(c->d, c->messages, it);
+		it = next_message(c, it);
 	}
 	return false;
 }
@@ -246,14 +276,14 @@ put_run(struct copier *c, struct run run, bool as_reminders, bool *is_first)
 			else
 				put_item(c, it, is_first);
 		}
-		m = jdoc_next(c->d, c->messages, m);
+		m = next_message(c, m);
 	}
 }
 
 static struct run
 leading_run(const struct copier *c)
 {
-	return (struct run){ jdoc_first(c->d, c->messages), c->leading };
+	return (struct run){ first_message(c), c->leading };
 }
 
 static bool
@@ -321,7 +351,7 @@ put_clean_block(struct copier *c, jref block, bool *is_first)
 	const jref content = content_of(c, block);
 	bool is_first_inside = true;
 
-	if (is_empty_text(c, block))
+	if (is_empty_text(c, block) || copier_is_gone(c, block))
 		return;
 	if (!is_spoiled_result(c, block)) {
 		put_item(c, block, is_first);
@@ -385,6 +415,18 @@ put_message(struct copier *c, jref message, struct run front, struct run back,
 	copier_copy_to(c, copier_end_of(c, message));
 }
 
+/* What stands in place of the messages that are gone. */
+static void
+put_instead(struct copier *c, bool *is_first)
+{
+	if (jesc_is_empty(c->r->instead))
+		return;
+	separate(c, is_first);
+	buf_puts(c->out, "{\"role\":\"user\",\"content\":[" TEXT_BEGIN);
+	buf_put(c->out, c->r->instead.s);
+	buf_puts(c->out, TEXT_END "]}");
+}
+
 static void
 put_own_message(struct copier *c, struct run run, bool *is_first)
 {
@@ -400,11 +442,11 @@ void
 anthropic_fold_put_messages(struct copier *c)
 {
 	const struct run none = { JREF_NONE, 0 };
-	jref m = after_run(
-		c, (struct run){ jdoc_first(c->d, c->messages), c->leading });
+	jref m = after_run(c, (struct run){ first_message(c), c->leading });
 	bool is_first = true;
 
 	buf_putc(c->out, '[');
+	put_instead(c, &is_first);
 	while (m != JREF_NONE) {
 		/* Not behind a message of the user: those are taken with it. */
 		const struct run front = system_run(c, m);
@@ -417,13 +459,12 @@ anthropic_fold_put_messages(struct copier *c)
 				break;
 			if (!is_void(c, m))
 				put_message(c, m, none, none, &is_first);
-			m = jdoc_next(c->d, c->messages, m);
+			m = next_message(c, m);
 			continue;
 		}
-		back = system_run(c, jdoc_next(c->d, c->messages, m));
+		back = system_run(c, next_message(c, m));
 		put_message(c, m, front, back, &is_first);
-		m = back.n > 0 ? after_run(c, back) :
-				 jdoc_next(c->d, c->messages, m);
+		m = back.n > 0 ? after_run(c, back) : next_message(c, m);
 	}
 	if (is_first)
 		buf_puts(c->out,
@@ -434,7 +475,10 @@ anthropic_fold_put_messages(struct copier *c)
 bool
 anthropic_fold_messages_are_fine(const struct copier *c)
 {
-	JDOC_EACH (c->d, c->messages, it) {
+	if (!jesc_is_empty(c->r->instead))
+		return false;
+	for (jref it = first_message(c); it != JREF_NONE;
+		it = next_message(c, it)) {
 		if (is_system(c, it) || needs_cleaning(c, it))
 			return false;
 	}
@@ -445,7 +489,8 @@ void
 anthropic_fold_init(struct copier *c)
 {
 	c->messages = jdoc_get(c->d, jdoc_root(c->d), SPAN("messages"));
-	c->leading = system_run(c, jdoc_first(c->d, c->messages)).n;
+	anthropic_cut(c);
+	c->leading = system_run(c, first_message(c)).n;
 }
 
 bool

@@ -80,6 +80,14 @@ xlate_fini(struct xlate *x)
 
 /* --- the request ---------------------------------------------------------- */
 
+static void
+note_dedup(struct xlate *x)
+{
+	if (x->dedup.blocks > 0)
+		notice_add(&x->req.notices, "deduplicated",
+			SPAN("environment_details"));
+}
+
 enum gp_code
 xlate_read(struct xlate *x, struct span body, struct gp_error *err)
 {
@@ -102,6 +110,9 @@ xlate_read(struct xlate *x, struct span body, struct gp_error *err)
 		rc = x->profile->adopt(doc, &x->req, err);
 	if (rc != GP_OK)
 		return rc;
+	if (x->env.dedups_env)
+		llm_dedup(&x->req, &x->dedup);
+	note_dedup(x);
 	x->wants_json = x->req.format != LLM_FORMAT_TEXT;
 	x->is_stream = x->req.stream && x->purpose == LLM_CHAT;
 	x->estimate = llm_estimate(&x->req);
@@ -118,6 +129,12 @@ int64_t
 xlate_estimate(const struct xlate *x)
 {
 	return x->estimate;
+}
+
+const struct llm_dedup_report *
+xlate_dedup(const struct xlate *x)
+{
+	return &x->dedup;
 }
 
 /* A stop sequence that only we can find is worth a stream that can be
@@ -201,6 +218,7 @@ detach(struct xlate *x)
 	memset(&r.extra, 0, sizeof(r.extra));
 	memset(&r.stop, 0, sizeof(r.stop));
 	memset(&r.renames, 0, sizeof(r.renames));
+	memset(&r.cuts, 0, sizeof(r.cuts));
 	/* Markup names its tool. */
 	for (size_t i = 0; x->env.markup != LLM_MARKUP_OFF && i < old->tools.n;
 		i++)
@@ -268,8 +286,10 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	x->info = route->info;
 	/* What the decoder could not put into the tree is still in the bytes
 	 * that are copied. */
-	if (copies)
+	if (copies) {
 		notices_init(&r->notices, &x->tree);
+		note_dedup(x);
+	}
 	rc = x->profile->adapt(
 		r, x->client, d, route->info, &x->env.options, &wire, err);
 	if (rc != GP_OK)

@@ -17,6 +17,7 @@
 #ifndef TRANSLATE_XLATE_H
 #define TRANSLATE_XLATE_H
 
+#include "shared/translate/llm_dedup.h"
 #include "shared/translate/llm_filter.h"
 #include "shared/translate/llm_tap.h"
 #include "shared/translate/profile.h"
@@ -52,6 +53,7 @@ struct xlate_env {
 	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
 	struct xlate_counting counting;
+	bool dedups_env; /* of repeated environment blocks the newest stays */
 	bool count_compat;
 	enum llm_markup markup; /* tool calls that answers hold as text */
 	bool holds_args; /* arguments are passed on when they are complete and
@@ -101,6 +103,8 @@ enum gp_code xlate_read(
 const struct llm_req *xlate_request(const struct xlate *x);
 /* Input tokens by the local estimate; known after xlate_read. */
 int64_t xlate_estimate(const struct xlate *x);
+/* Environment blocks that were removed; known after xlate_read. */
+const struct llm_dedup_report *xlate_dedup(const struct xlate *x);
 
 /* The request for upstream, appended to `to`. Afterwards the body given to
  * xlate_read may go. GP_E_UNSUPPORTED is what strictness refuses. */

@@ -41,6 +41,7 @@ struct xlate {
 	 * only what the answer needs, in `arena`. */
 	struct arena tree;
 	struct llm_req req;
+	struct llm_dedup_report dedup;
 	int64_t estimate;
 	bool is_stream;  /* towards the client */
 	bool wants_json; /* before the profile emulates that */

@@ -189,7 +189,8 @@ read_input(struct input *in, struct span s)
 	what = (enum what)(flags >> 2 & 3);
 	*in = (struct input){ .way = { .status = 200,
 				      .retry_after = SPAN_EMPTY,
-				      .replays_reasoning = true } };
+				      .replays_reasoning = true,
+				      .dedups_env = true } };
 	g->client = dialects[flags & 1];
 	g->upstream = dialects[flags >> 1 & 1];
 	g->model = profile_model(&profile_zai,

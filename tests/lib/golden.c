@@ -165,6 +165,8 @@ take_setting(struct golden *g, struct span key, struct span value)
 		g->context_tokens = (int64_t)number(g, value);
 	else if (span_eq(key, SPAN("strict")))
 		g->is_strict = is_yes(g, value);
+	else if (span_eq(key, SPAN("enable_env_deduplication")))
+		g->dedups_env = is_yes(g, value);
 	else if (span_eq(key, SPAN("validate_tool_json")))
 		g->holds_args = choose(g, value, checks, 2) == 1;
 	else if (span_eq(key, SPAN("tool_markup")))
@@ -264,6 +266,7 @@ golden_load(struct golden *g, const char *name)
 		.retry_after = SPAN_EMPTY,
 		.date = SPAN_EMPTY,
 		.replays_reasoning = true,
+		.dedups_env = true,
 		.reads_all = true,
 		.client_status = -1,
 		.retry_after_s = -1,
@@ -308,6 +311,7 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 			.expected = { 128000, 200000 },
 		},
 		.is_strict = g->is_strict,
+		.dedups_env = g->dedups_env,
 		.holds_args = g->holds_args,
 		.markup = g->markup,
 	};

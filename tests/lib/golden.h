@@ -26,6 +26,7 @@
  *	validate_tool_json off (default), buffer
  *	tool_markup        off (default), recover, strip
  *	strict             no (default), yes
+ *	enable_env_deduplication   yes (default), no
  *	context            off (default), on: token_scaling and context_info
  *	context_tokens     the model's window, default by the table
  *
@@ -86,6 +87,7 @@ struct golden {
 	bool holds_args;
 	enum llm_markup markup;
 	bool is_strict;
+	bool dedups_env;
 	bool has_context;
 
 	enum golden_state state;
