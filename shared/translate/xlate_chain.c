@@ -79,6 +79,8 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 	bool crosses = x->client != x->upstream;
 	bool hides = r->think.is_hidden ||
 		(!asked && crosses && !x->client->shows_reasoning);
+	/* That an answer is made anew instead of copied must not show. */
+	bool rescues = hides || crosses || x->client->ans_copy_sse == NULL;
 
 	to = llm_filter_join(x->arena, to);
 	if (x->wants_json)
@@ -93,7 +95,8 @@ chain_filters(struct xlate *x, struct llm_sink *to)
 	else if (r->single_call)
 		to = llm_filter_calls(x->arena, &r->notices, 1, to);
 	if (!asked || hides)
-		to = llm_filter_reason(x->arena, &r->notices, hides, true, to);
+		to = llm_filter_reason(
+			x->arena, &r->notices, hides, rescues, to);
 	if (has_markup(x))
 		to = llm_filter_markup(x->arena, r, &r->notices,
 			x->env.markup == LLM_MARKUP_RECOVER, to);
