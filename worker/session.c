@@ -154,6 +154,22 @@ end_body(struct session *s)
 	buf_fini(&body);
 }
 
+/* Upstream has refused the request and does not say what it minds. */
+static void
+log_sent(const struct session *s)
+{
+	const struct span sent = xlate_sent_fields(s->xlate);
+	struct buf notices;
+
+	buf_init(&notices, 4096);
+	xlate_notices(s->xlate, &notices);
+	log_warnx("req=%.*s: upstream: refused, fields sent: %.*s; notices: "
+		  "%.*s",
+		SPAN_ARG(session_id(s)), SPAN_ARG(sent),
+		SPAN_ARG(buf_span(&notices)));
+	buf_fini(&notices);
+}
+
 static void
 end_failed(struct session *s)
 {
@@ -163,6 +179,8 @@ end_failed(struct session *s)
 	struct span req = span_head(session_id(s), sizeof(id));
 	struct arena texts;
 
+	if (f.is_vague)
+		log_sent(s);
 	/* The texts must outlive the session's arena. */
 	arena_init(&texts);
 	f.message = arena_dup(&texts, f.message);

@@ -217,27 +217,34 @@ jout_arr_end(struct jout *j)
 }
 
 static void
-begin_key(struct jout *j)
+begin_key(struct jout *j, struct span key)
 {
 	GP_ASSERT(j->depth > 0 && !j->after_key && !j->in_string);
 	GP_ASSERT((j->is_object & level_bit(j)) != 0);
 	put_comma(j);
 	j->after_key = true;
 	buf_putc(j->out, '"');
+	if (j->root_keys == NULL || j->depth > 1)
+		return;
+	if (buf_len(j->root_keys) > 0)
+		buf_putc(j->root_keys, ',');
+	buf_put(j->root_keys, key);
 }
 
 void
 jout_key(struct jout *j, const char *key)
 {
-	begin_key(j);
-	buf_puts(j->out, key);
+	const struct span s = span_cstr(key);
+
+	begin_key(j, s);
+	buf_put(j->out, s);
 	buf_put(j->out, SPAN("\":"));
 }
 
 void
 jout_key_jesc(struct jout *j, struct jesc key)
 {
-	begin_key(j);
+	begin_key(j, key.s);
 	put_text(j, key.s);
 	buf_put(j->out, SPAN("\":"));
 }

@@ -25,6 +25,9 @@ struct jout {
 	bool after_key;
 	bool in_string;
 	bool keeps_lines;
+	/* NULL, or where the keys of the outermost object go, as they are
+	 * written, parted by commas. Set by the caller after init. */
+	struct buf *root_keys;
 };
 
 void jout_init(struct jout *j, struct buf *out);

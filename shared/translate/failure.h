@@ -24,6 +24,9 @@ struct llm_failure {
 	int64_t retry_after_s; /* -1: none */
 	struct span reset; /* RFC 3339 time at which a quota renews, or "" */
 	struct span trace; /* upstream's request id, or "" */
+	/* Something in the request was refused, and not said what: worth a look
+	 * at what had been sent. */
+	bool is_vague;
 	/* LLM_FAIL_CONTEXT: dialects write the text from these. */
 	int64_t input_tokens, completion_tokens, limit_tokens;
 };

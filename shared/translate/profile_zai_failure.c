@@ -6,6 +6,9 @@
 #define PLAIN_MAX    200 /* bytes of what is no JSON */
 #define NAME_MAX_LEN 128
 
+/* "API parameter error", whatever is wrong. */
+#define CODE_PARAMETER 1210
+
 /* --- the vendor's codes --------------------------------------------------- */
 
 static const struct {
@@ -260,6 +263,8 @@ zai_failure(const struct profile_reply *reply, struct span body,
 		kind = LLM_FAIL_CONTEXT;
 	*out = llm_failure_of(
 		kind, message_of(&said, kind, status, body, asked->model));
+	out->is_vague =
+		said.code == CODE_PARAMETER && kind == LLM_FAIL_BAD_REQUEST;
 	out->keep_status = keep_status;
 	out->param = param_of(&said, kind);
 	out->trace = said.trace;

@@ -63,6 +63,7 @@ xlate_new(struct arena *a, struct xlate_scratch *scratch,
 	xlate_make_id(env->random, x->request_id + 4);
 	arena_init(&x->tree);
 	llm_req_init(&x->req, &x->tree, purpose);
+	x->sent = SPAN_EMPTY;
 	x->tap.tally.usage = LLM_USAGE_NONE;
 	buf_init(&x->collected, ERROR_MAX);
 	return x;
@@ -270,6 +271,23 @@ refuse_losses(const struct xlate *x, struct gp_error *err)
 	return GP_E_UNSUPPORTED;
 }
 
+static void
+encode(struct xlate *x, struct span model, const struct llm_wire *wire,
+	struct buf *to)
+{
+	char names[XLATE_SENT_MAX];
+	struct jout out;
+	struct buf keys;
+
+	buf_init(&keys, sizeof(names));
+	keys.data = names;
+	keys.cap = sizeof(names);
+	jout_init_whole(&out, to);
+	out.root_keys = &keys;
+	x->upstream->req_encode(&x->req, model, wire, &out);
+	xlate_take_sent(x, &keys);
+}
+
 enum gp_code
 xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	struct gp_error *err)
@@ -277,7 +295,6 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	const struct dialect *d = route->upstream;
 	struct llm_req *r = &x->req;
 	struct llm_wire wire = { 0 };
-	struct jout out;
 	bool copies = profile_copies(&x->env.options, x->client, d);
 	enum gp_code rc;
 
@@ -297,14 +314,14 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	prepare_encoder(x);
 	x->is_copy = d == x->client && d->ans_copy_sse != NULL &&
 		!xlate_chain_is_needed(x);
-	if (copies)
+	if (copies) {
 		rc = d->req_copy(
 			&x->scratch->request, r, route->model, to, err);
-	else {
+		xlate_take_copied(x, &x->scratch->request);
+	} else {
 		llm_normalise(r);
 		r->stream = wants_upstream_stream(x);
-		jout_init_whole(&out, to);
-		d->req_encode(r, route->model, &wire, &out);
+		encode(x, route->model, &wire, to);
 	}
 	if (rc == GP_OK)
 		rc = buf_check(to, err);

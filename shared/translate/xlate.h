@@ -137,6 +137,11 @@ void xlate_notice(struct xlate *x, const char *verb, struct span name);
 uint32_t xlate_notice_count(const struct xlate *x);
 /* The client is to be answered as a stream. */
 bool xlate_is_stream(const struct xlate *x);
+/* The names, parted by commas, of the fields that the request for upstream has
+ * at its top level, at most XLATE_SENT_MAX bytes of them; after xlate_write. Of
+ * a copied request the client's. Safe to be logged. */
+#define XLATE_SENT_MAX 512
+struct span xlate_sent_fields(const struct xlate *x);
 /* The upstream is asked for a stream. */
 bool xlate_upstream_streams(const struct xlate *x);
 /* What of the context is known to be used, as the value of a header; nothing

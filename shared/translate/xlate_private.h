@@ -49,6 +49,7 @@ struct xlate {
 	/* After xlate_write. */
 	const struct dialect *upstream;
 	struct span model;
+	struct span sent; /* names of its fields */
 	const struct model_info *info;
 	bool is_copy; /* same dialect: answers are copied, not encoded */
 
@@ -82,6 +83,11 @@ struct span xlate_mend_text(struct xlate *x, struct span s);
 /* Of a frame that is no JSON, drop what may be half of an earlier one that was
  * cut off by it. False, with *ev as it was, if nothing whole is left. */
 bool xlate_mend_frame(struct xlate *x, struct sse_event *ev);
+
+/* Remember what xlate_sent_fields tells. keys: as written, in memory of the
+ * caller; or the document's. */
+void xlate_take_sent(struct xlate *x, const struct buf *keys);
+void xlate_take_copied(struct xlate *x, const struct jdoc *doc);
 
 /* Build decoder, filters and encoder for a 2xx answer. */
 void xlate_chain_build(struct xlate *x);

@@ -81,6 +81,25 @@ class UserCases(Case):
                 self.assertIn("the cause", a.error["message"])
                 self.assertIn(str(code), a.error["message"])
 
+    def test_t19_a_bare_parameter_error(self):
+        """The log names what was sent and what was dropped, no values."""
+        self.expect_log(r"upstream: refused, fields sent: ")
+        self.allow_refusals()
+        before = len(self.proxy.process.log())
+        self.standin.play_next("error code=1210 message=Parameter%20error")
+        a = ask(self.proxy.address, "O", DIALECTS["O"].body(
+            user("a secret"), temperature=0.25, seed=7))
+        self.assertEqual(a.status, 400)
+        self.assertIn("1210", a.error["message"])
+        line = self.proxy.process.wait_log(
+            r"upstream: refused, fields sent: (.*)",
+            after=before).group(1)
+        self.assertIn("temperature,", line)
+        self.assertIn("messages", line)
+        self.assertIn("dropped:seed", line)
+        self.assertNotIn("secret", line)
+        self.assertNotIn("0.25", line)
+
     def test_t21_bodies_arrive_whole(self):
         """Whether their length was told or they came in chunks."""
         body = as_bytes(self.body("long \u4f60 " * 60000, max_tokens=10))

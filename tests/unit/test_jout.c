@@ -80,6 +80,31 @@ test_all_kinds(void **state)
 }
 
 static void
+test_root_keys(void **state)
+{
+	struct fixture *const f = *state;
+	struct jout *const j = &f->j;
+	struct buf keys;
+
+	buf_init(&keys, 8);
+	j->root_keys = &keys;
+	jout_obj(j);
+	jout_kv_int(j, "a", 1);
+	jout_key_jesc(j, JESC("b\\n"));
+	jout_obj(j);
+	jout_kv_int(j, "c", 1);
+	jout_obj_end(j);
+	jout_kv_int(j, "d", 1);
+	assert_spans_eq(buf_span(&keys), SPAN("a,b\\n,d"));
+	/* What is too long for them harms nothing else. */
+	jout_kv_int(j, "eeeeeeeee", 1);
+	jout_obj_end(j);
+	assert_spans_eq(buf_span(&f->b),
+		SPAN("{\"a\":1,\"b\\n\":{\"c\":1},\"d\":1,\"eeeeeeeee\":1}"));
+	buf_fini(&keys);
+}
+
+static void
 test_string_in_pieces(void **state)
 {
 	struct fixture *const f = *state;
@@ -298,6 +323,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_all_kinds),
+		T(test_root_keys),
 		T(test_string_in_pieces),
 		T(test_no_line_ends),
 		T(test_no_line_ends_in_raw),

@@ -319,6 +319,40 @@ test_retry_after(void **state)
 	}
 }
 
+/* --- what is worth a look --------------------------------------------------
+ */
+
+static void
+test_t19_vague(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body;
+		bool is_vague;
+	} rows[] = {
+		{ 400, "{\"error\":{\"code\":\"1210\",\"message\":\"x\"}}",
+			true },
+		{ 400,
+			"{\"type\":\"error\",\"error\":{\"message\":"
+			"\"[1210][API parameter error][20260921]\"}}",
+			true },
+		{ 400,
+			"{\"error\":{\"code\":\"1210\",\"message\":"
+			"\"exceeds the maximum context length\"}}",
+			false },
+		{ 400, "{\"error\":{\"code\":\"1214\",\"message\":\"x\"}}",
+			false },
+		{ 400, "", false },
+		{ 500, "{}", false },
+	};
+	struct fixture *const x = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(
+			fail_with(x, rows[i].status, rows[i].body)->is_vague,
+			rows[i].is_vague);
+}
+
 /* --- bounds --------------------------------------------------------------- */
 
 static void
@@ -403,6 +437,7 @@ main(void)
 		TEST(test_codes),
 		TEST(test_retrying),
 		TEST(test_retry_after),
+		TEST(test_t19_vague),
 		TEST(test_long),
 		cmocka_unit_test(test_is_failure),
 	};

@@ -250,6 +250,58 @@ test_no_heartbeat_in_bodies(void **state)
 	}
 }
 
+/* --- what went upstream ----------------------------------------------------
+ */
+
+static void
+check_sent(const char *client, const char *upstream, struct span in,
+	struct span want)
+{
+	const struct golden g = way_of(client, upstream);
+	struct golden_way w;
+	struct gp_error err;
+
+	assert_ok(golden_ask(&w, &g, in, &err), &err);
+	assert_spans_eq(xlate_sent_fields(w.xlate), want);
+	golden_way_fini(&w);
+}
+
+#define HI "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+
+static void
+test_t19_fields_sent(void **state)
+{
+	struct buf in, want;
+
+	(void)state;
+	check_sent("openai", "openai",
+		SPAN("{\"model\":\"glm-4.6\",\"seed\":7,\"temperature\":1," HI
+		     ",\"stream\":true,\"a \\\"b\":{\"c\":1}}"),
+		SPAN("model,messages,stream,stream_options,temperature,"
+		     "a???b"));
+	check_sent("openai", "anthropic",
+		SPAN("{\"model\":\"glm-4.6\",\"seed\":7," HI "}"),
+		SPAN("model,max_tokens,messages"));
+	check_sent("anthropic", "anthropic",
+		SPAN("{\"model\":\"glm-4.6\",\"max_tokens\":9," HI
+		     ",\"x\":[{\"y\":0}]}"),
+		SPAN("model,max_tokens,messages,x"));
+	/* More than are kept. */
+	buf_init(&in, MEGA);
+	buf_init(&want, MEGA);
+	buf_puts(&in, "{\"model\":\"glm-4.6\",\"max_tokens\":9," HI);
+	buf_puts(&want, "model,max_tokens,messages");
+	for (unsigned i = 100; i < 300; i++) {
+		buf_printf(&in, ",\"field_%u\":0", i);
+		if (buf_len(&want) + 10 <= XLATE_SENT_MAX)
+			buf_printf(&want, ",field_%u", i);
+	}
+	buf_puts(&in, "}");
+	check_sent("anthropic", "anthropic", buf_span(&in), buf_span(&want));
+	buf_fini(&in);
+	buf_fini(&want);
+}
+
 int
 main(void)
 {
@@ -258,6 +310,7 @@ main(void)
 		cmocka_unit_test(test_row_119_long_event),
 		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_no_heartbeat_in_bodies),
+		cmocka_unit_test(test_t19_fields_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
