@@ -73,13 +73,13 @@ $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 
 # --- the program ----------------------------------------------------------
 
-SHARED_DIRS = base json http translate sys
+SHARED_DIRS = base json http count translate sys
 objs = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 PROG_OBJS   = $(call objs,worker) $(call objs,admin) \
 	$(filter-out $(B)/master/main.o,$(call objs,master))
 # In link order: who uses comes before what is used.
-SHARED_LIBS = $(B)/libtranslate.a $(B)/libsys.a $(B)/libhttp.a $(B)/libjson.a \
-	$(B)/libbase.a
+SHARED_LIBS = $(B)/libtranslate.a $(B)/libsys.a $(B)/libcount.a $(B)/libhttp.a \
+	$(B)/libjson.a $(B)/libbase.a
 LIBS = $(LLHTTP_LIBS) $(TLS_LIBS) -lz
 
 include $(wildcard shared/sys/*.mk worker/*.mk admin/*.mk)
@@ -105,6 +105,21 @@ $(B)/glmproxy: $(B)/master/main.o $(B)/libglmproxy.a $(SHARED_LIBS) $(LLHTTP_OBJ
 
 build/glmproxy: build/release/glmproxy
 	@ln -f $< $@
+
+# The tokenizer's vocabulary, which the program looks for beside itself. Its
+# ranks are fetched by `make deps`; without them it estimates.
+RANKS = $(wildcard build/vendor/cl100k_base.json)
+ifneq ($(RANKS),)
+build/glmproxy.vocab: $(RANKS) shared/count/vocab.py
+	$(call say,MAKE)python3 shared/count/vocab.py $< $@
+$(B)/glmproxy.vocab: build/glmproxy.vocab
+	@mkdir -p $(@D)
+	@ln -f $< $@
+all: build/glmproxy.vocab
+# Wherever a variant of the program is wanted, so is what lies beside it.
+$(B)/glmproxy: | $(B)/glmproxy.vocab
+build/glmproxy: | build/glmproxy.vocab
+endif
 ifneq ($(BUILD),release)
 build/release/glmproxy:
 	$(MAKE) BUILD=release $@
@@ -116,8 +131,10 @@ include tests/tests.mk
 
 # --- people's targets -----------------------------------------------------
 
-deps: ## install the distribution packages that building and demo need
+deps: ## install what building needs, fetch the tokenizer's vocabulary
 	packaging/deps.sh build
+	packaging/deps.sh vocab
+	packaging/vocab.sh
 
 run: all ## run in the foreground against z.ai with ./glmproxy.conf
 	build/glmproxy run -c glmproxy.conf
@@ -125,6 +142,8 @@ run: all ## run in the foreground against z.ai with ./glmproxy.conf
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 build/glmproxy $(DESTDIR)$(PREFIX)/sbin/glmproxy
 	install -D -m 0644 glmproxy.conf $(DESTDIR)/etc/glmproxy/glmproxy.conf
+	[ ! -f build/glmproxy.vocab ] || install -D -m 0644 build/glmproxy.vocab \
+		$(DESTDIR)$(PREFIX)/share/glmproxy/glmproxy.vocab
 	install -D -m 0644 packaging/man/glmproxy.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8/glmproxy.8
 	install -D -m 0644 packaging/man/glmproxy.conf.5 \

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # deps.sh - install the Debian packages that a make target needs.
 #
-#	packaging/deps.sh build|demo|test|lint|bench|all [--list]
+#	packaging/deps.sh build|vocab|demo|test|lint|bench|all [--list]
 #
 # Says and does nothing when all are there. --list prints the names only, for
 # other distributions to translate. Tried on Debian 12 and 13.
 set -eu
 
 usage() {
-	echo "usage: $0 build|demo|test|lint|bench|all [--list]" >&2
+	echo "usage: $0 build|vocab|demo|test|lint|bench|all [--list]" >&2
 	exit 64
 }
 
@@ -17,15 +17,17 @@ usage() {
 # anywhere; "a|b" takes the first that is installed, else that apt knows.
 build="gcc libc6-dev make pkg-config:pkg-config libmbedtls-dev libjsmn-dev zlib1g-dev
 	libsqlite3-dev libllhttp-dev|node-llhttp"
+vocab="ca-certificates npm:npm python3:python3"
 demo="$build libjansson-dev curl:curl python3:python3 openssl:openssl"
-test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates"
-lint="$test clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
+test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates manpages-zh"
+lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
 bench="$demo nginx:nginx haproxy:haproxy wrk:wrk"
 
 [ $# -ge 1 ] || usage
 case $1 in
 build) wanted=$build ;;
+vocab) wanted=$vocab ;;
 demo) wanted=$demo ;;
 test) wanted=$test ;;
 lint) wanted=$lint ;;

@@ -5,7 +5,8 @@ set -eu
 floor=92
 cd "$(dirname "$0")/.."
 build=$1
-for f in shared/base/*.c shared/json/*.c shared/http/*.c shared/translate/*.c; do
+for f in shared/base/*.c shared/json/*.c shared/http/*.c \
+	shared/count/*.c shared/translate/*.c; do
 	gcov -n -o "$build/$(dirname "$f")" "$f" 2>/dev/null |
 		awk -v file="$f" '
 		/^File / { ours = index($0, "'"'"'" file "'"'"'") }

@@ -52,6 +52,7 @@ RUN_TESTS = GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin \
 	python3 tests/run.py --units $(UNIT_TESTS) --fuzz $(FUZZERS)
 test-deps:
 	packaging/deps.sh test
+	packaging/vocab.sh
 
 check: test-deps ## install what tests need, build, pass every test
 	$(MAKE) all units fuzzers standin
@@ -110,17 +111,20 @@ format: ## lay out the C files
 format-check:
 	@$(FORMAT) --dry-run -Werror $(C_FILES)
 
+unicode-check: ## prove that the classes of characters are what was generated
+	python3 shared/count/unicode_classes.py --check
+
 protocol-rows: ## edge cases of the protocols: row, state, tests
 	@tests/lint/rows.sh --list
 
-structure: all
+structure: all unicode-check
 	tests/lint/layers.sh
 	tests/lint/dialect_names.sh
 	tests/lint/headers.sh
 	tests/lint/optscan.sh
 	tests/lint/rows.sh
 	python3 tests/lint/openapi.py
-	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a translate.a)
+	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a count.a translate.a)
 
 tidy: all
 	tests/lint/tidy.sh $(TIDY) "$(LLHTTP_CPPFLAGS)" \
@@ -145,5 +149,5 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	$(MAKE) tidy
 
 .PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
-	cover run-cover fuzz fuzz-times bench demo format format-check protocol-rows structure tidy \
+	cover run-cover fuzz fuzz-times bench demo format format-check unicode-check protocol-rows structure tidy \
 	cppcheck shellcheck lint

@@ -1,8 +1,8 @@
 #!/bin/sh
 # layers.sh - fails on an #include arrow that goes up or sideways.
 #
-#   base <- {json, http} <- translate;  base <- sys
-#   {base, json, http, translate, sys} <- {master, worker, admin}; headers in
+#   base <- {json, http, count} <- translate;  base <- sys
+#   {base, json, http, count, translate, sys} <- {master, worker, admin}; headers in
 #   shared/ itself join two of them
 #   the stand-in upstream sees {base, http, sys} only
 set -eu
@@ -25,7 +25,8 @@ allow()
 allow shared/base 'shared/base/'
 allow shared/json 'shared/(base|json)/'
 allow shared/http 'shared/(base|http)/'
-allow shared/translate 'shared/(base|json|http|translate)/'
+allow shared/count 'shared/(base|count)/'
+allow shared/translate 'shared/(base|json|http|count|translate)/'
 allow shared/sys 'shared/(base|sys)/'
 allow shared 'shared/'
 allow worker 'shared/|worker/'
