@@ -2,11 +2,13 @@
 /* metrics.c - sums and the Prometheus text of metrics.def's figures. */
 #include "shared/sys/metrics.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 enum kind {
 	COUNTER,
+	COUNTER_US,
 	GAUGE
 };
 
@@ -42,7 +44,7 @@ void
 metrics_sum(struct metrics *to, const struct metrics *from, bool with_gauges)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (with_gauges || rows[i].kind == COUNTER)
+		if (with_gauges || rows[i].kind != GAUGE)
 			metrics_add(
 				word_mut(to, i), metrics_get(word(from, i)));
 }
@@ -52,6 +54,16 @@ metrics_clear(struct metrics *m)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		atomic_store_explicit(word_mut(m, i), 0, memory_order_relaxed);
+}
+
+static void
+put_value(struct buf *out, enum kind kind, uint64_t v)
+{
+	if (kind == COUNTER_US)
+		buf_printf(out, "%" PRIu64 ".%06" PRIu64, v / 1000000,
+			v % 1000000);
+	else
+		buf_put_u64(out, v);
 }
 
 void
@@ -69,7 +81,7 @@ metrics_print(const struct metrics *m, struct buf *out)
 		if (rows[i].labels[0] != '\0')
 			buf_printf(out, "{%s}", rows[i].labels);
 		buf_putc(out, ' ');
-		buf_put_u64(out, metrics_get(word(m, i)));
+		put_value(out, rows[i].kind, metrics_get(word(m, i)));
 		buf_putc(out, '\n');
 	}
 }

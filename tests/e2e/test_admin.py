@@ -70,7 +70,8 @@ class Pages(AdminCase):
         self.assertTrue(r.get("content-type").startswith("text/plain"))
         names = set()
         sample = re.compile(
-            r'^([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \d+$')
+            r'^([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? '
+            r'\d+(\.\d+)?$')
         for line in r.body.decode().splitlines():
             if line.startswith("# TYPE "):
                 name = line.split()[2]

@@ -30,10 +30,12 @@ test_sums(void **state)
 	metrics_add(&a.cancelled, 5);
 	metrics_add(&b.cancelled, 7);
 	metrics_add(&a.upstream_live, 1);
+	metrics_add(&b.exact_count_us, 9);
 	metrics_add(&b.upstream_live, 2);
 	metrics_sum(&a, &b, false);
 	assert_int_equal(metrics_get(&a.cancelled), 12);
 	assert_int_equal(metrics_get(&a.upstream_live), 1);
+	assert_int_equal(metrics_get(&a.exact_count_us), 9);
 	metrics_sum(&a, &b, true);
 	assert_int_equal(metrics_get(&a.cancelled), 19);
 	assert_int_equal(metrics_get(&a.upstream_live), 3);
@@ -67,6 +69,7 @@ test_prints(void **state)
 		"18446744073709551615\n"
 		"glmproxy_requests_total{route=\"count_tokens\"} 0\n",
 		"\nglmproxy_bytes_total{leg=\"client\",direction=\"out\"} 1\n",
+		"\nglmproxy_exact_count_cpu_seconds_total 12.000345\n",
 	};
 	struct metrics m;
 	struct buf b;
@@ -76,6 +79,7 @@ test_prints(void **state)
 	metrics_add(&m.connections_live, 4);
 	metrics_add(&m.requests_chat, UINT64_MAX);
 	metrics_add(&m.bytes_client_out, 1);
+	metrics_add(&m.exact_count_us, 12000345);
 	buf_init(&b, 65536);
 	metrics_print(&m, &b);
 	assert_false(b.bad);
