@@ -153,9 +153,9 @@ def run_module(name, patience):
             note(text, status, wrong))
 
 
-def run_clients(patience):
+def run_clients(name, patience):
     text, status, wrong = run(
-        [sys.executable, "-m", "tests.e2e.run_clients"], CLIENTS_S * patience)
+        [sys.executable, "-m", "tests.e2e." + name], CLIENTS_S * patience)
     found = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.M)
     passed, failed = (int(n) for n in found[-1]) if found else (0, 0)
     if failed == 0 and (wrong or status != 0 or passed == 0):
@@ -302,7 +302,8 @@ def main():
         jobs += [("fuzz " + os.path.basename(p), run_fuzzer, p, a.patience,
                   seeds) for p in a.fuzz]
         if a.clients:
-            jobs.append(("clients", run_clients, a.patience))
+            jobs += [("clients", run_clients, "run_clients", a.patience),
+                     ("folds", run_clients, "run_folds", a.patience)]
         with concurrent.futures.ThreadPoolExecutor(max(a.jobs, 1)) as pool:
             for done in concurrent.futures.as_completed(
                     [pool.submit(timed, *job) for job in jobs]):

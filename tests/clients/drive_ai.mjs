@@ -47,8 +47,8 @@ async function outcomeOf(r) {
   const usage = await r.usage;
   const finish = await r.finishReason;
   return { text: await r.text, reasoning: await r.reasoningText ?? "",
-    calls: (await r.toolCalls).map((c) => ({ name: c.toolName,
-      args: c.input })),
+    calls: (await r.toolCalls).map((c) => ({ id: c.toolCallId,
+      name: c.toolName, args: c.input })),
     finish: FINISHES[finish] ?? finish,
     usage: { input: usage.inputTokens, output: usage.outputTokens,
       cached: usage.inputTokenDetails?.cacheReadTokens ??
@@ -72,7 +72,8 @@ async function streamed(ai, options) {
 function driver(name, ai, dialect, create, gaps) {
   function chat(ask, way, model) {
     const provider = create({ name: "glm", baseURL: `${PROXY}/v1`,
-      apiKey: ask.key ?? KEY, includeUsage: true });
+      apiKey: ask.key ?? KEY, includeUsage: true,
+      ...ask.fetch && { fetch: ask.fetch } });
     const options = { model: provider(model), ...optionsOf(ai, dialect, ask) };
     return way === "stream" ? streamed(ai, options) :
       ai.generateText(options).then(outcomeOf);

@@ -18,16 +18,17 @@ const FINISHES = {
   model_context_window_exceeded: "length",
 };
 
-function outcomeOf({ content, stop_reason, usage }) {
+function outcomeOf(whole) {
+  const { content, stop_reason, usage } = whole;
   const all = (type, key) => content.filter((b) => b.type === type)
     .map((b) => b[key]).join("");
   return { text: all("text", "text"), reasoning: all("thinking", "thinking"),
     calls: content.filter((b) => b.type === "tool_use")
-      .map((b) => ({ name: b.name, args: b.input })),
+      .map((b) => ({ id: b.id, name: b.name, args: b.input })),
     finish: FINISHES[stop_reason] ?? stop_reason,
-    usage: { input: usage.input_tokens + (usage.cache_read_input_tokens ?? 0),
-      output: usage.output_tokens,
-      cached: usage.cache_read_input_tokens ?? 0 } };
+    usage: { input: usage.input_tokens + (usage.cache_read_input_tokens ?? 0) +
+      (usage.cache_creation_input_tokens ?? 0), output: usage.output_tokens,
+    cached: usage.cache_read_input_tokens ?? 0 }, whole };
 }
 
 // A message put together from its events without the SDK's help.
@@ -79,7 +80,7 @@ async function runTools(client, body, ask, stream, options) {
 function driver(name, Anthropic, gaps) {
   async function chat(ask, way, model) {
     const client = new Anthropic({ baseURL: PROXY, apiKey: ask.key ?? KEY,
-      authToken: null, maxRetries: ask.retries ?? 0 });
+      authToken: null, maxRetries: ask.retries ?? 0, fetch: ask.fetch });
     const options = { signal: ask.signal };
     const body = bodyOf(ask, model);
     if (ask.run)

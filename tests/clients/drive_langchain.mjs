@@ -17,7 +17,7 @@ const ROUNDS_MAX = 3;
 function openai(ask, model) {
   return new ChatOpenAI({ model, apiKey: ask.key ?? KEY, streamUsage: true,
     maxRetries: ask.retries ?? 0, useResponsesApi: false,
-    configuration: { baseURL: `${PROXY}/v1` },
+    configuration: { baseURL: `${PROXY}/v1`, fetch: ask.fetch },
     modelKwargs: {
       ...ask.think && { thinking: { type: "enabled" } },
       ...ask.json && { response_format: { type: "json_object" } } } });
@@ -26,6 +26,7 @@ function openai(ask, model) {
 function anthropic(ask, model) {
   return new ChatAnthropic({ model, apiKey: ask.key ?? KEY, maxTokens: 2048,
     maxRetries: ask.retries ?? 0, anthropicApiUrl: PROXY,
+    clientOptions: { fetch: ask.fetch },
     ...ask.think && {
       thinking: { type: "enabled", budget_tokens: 1024 } } });
 }
@@ -51,7 +52,7 @@ function outcomeOf(message) {
     reasoning: blocksOf(message, "thinking", "thinking") ||
       (message.additional_kwargs.reasoning_content ?? ""),
     calls: [...message.tool_calls, ...message.invalid_tool_calls ?? []]
-      .map((c) => ({ name: c.name, args: c.args })),
+      .map((c) => ({ id: c.id, name: c.name, args: c.args })),
     finish: FINISHES[finish] ?? finish,
     usage: { input: usage?.input_tokens, output: usage?.output_tokens,
       cached: usage?.input_token_details?.cache_read ?? 0 } };

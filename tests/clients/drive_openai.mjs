@@ -20,16 +20,16 @@ function usageOf(usage) {
     cached: usage.prompt_tokens_details?.cached_tokens ?? 0 };
 }
 
-function callOf({ name, arguments: args }) {
-  return { name, args };
+function callOf({ id, function: { name, arguments: args } }) {
+  return { id, name, args };
 }
 
 function outcomeOf(r) {
   const { message, finish_reason } = r.choices[0];
   return { text: message.content ?? "",
     reasoning: message.reasoning_content ?? "",
-    calls: (message.tool_calls ?? []).map((c) => callOf(c.function)),
-    finish: finish_reason, usage: usageOf(r.usage) };
+    calls: (message.tool_calls ?? []).map(callOf),
+    finish: finish_reason, usage: usageOf(r.usage), whole: r };
 }
 
 async function collect(chunks) {
@@ -86,7 +86,8 @@ function driver(name, OpenAI) {
 
   async function chat(ask, way, model) {
     const client = new OpenAI({ baseURL: `${PROXY}/v1`,
-      apiKey: ask.key ?? KEY, maxRetries: ask.retries ?? 0 });
+      apiKey: ask.key ?? KEY, maxRetries: ask.retries ?? 0,
+      fetch: ask.fetch });
     const options = { signal: ask.signal };
     const body = bodyOf(ask, model);
     const streamed = { ...body, stream: true,

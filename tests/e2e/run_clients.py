@@ -6,6 +6,7 @@ into build/clients: never into the source tree. The last line printed is
 `N passed, N failed`.
 """
 
+import fcntl
 import glob
 import hashlib
 import os
@@ -35,10 +36,20 @@ def digest():
 
 
 def fetch():
-    """Copy the tests; fetch the SDKs unless these very ones are there."""
+    """Copy the tests; fetch the SDKs unless these very ones are there. Two
+    runs at a time are no trouble."""
     os.makedirs(FOLDER, exist_ok=True)
+    with open(os.path.join(FOLDER, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fetch_locked()
+
+
+def fetch_locked():
     for path in glob.glob(os.path.join(SOURCE, "*.mjs")):
-        shutil.copy(path, FOLDER)
+        # Whole at any time: a run may be reading the one before.
+        shutil.copy(path, FOLDER + "/copied")
+        os.replace(FOLDER + "/copied",
+                   os.path.join(FOLDER, os.path.basename(path)))
     stamp = os.path.join(FOLDER, "fetched")
     if os.path.exists(stamp):
         with open(stamp, encoding="ascii") as f:
