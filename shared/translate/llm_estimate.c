@@ -13,8 +13,8 @@
 /* Text is mostly ASCII when so many percent of its bytes are. */
 #define ASCII_PERCENT 80
 
-#define PER_MESSAGE   4
-#define PER_TOOL      8
+#define PER_MESSAGE   LLM_MESSAGE_TOKENS
+#define PER_TOOL      LLM_TOOL_TOKENS
 #define PER_IMAGE     1200 /* of unknown size */
 #define IMAGE_TILE    28   /* pixels a side that make one token */
 
@@ -111,18 +111,16 @@ add_span(struct sums *sums, struct span s)
 	sums->other += s.n * part.other / SAMPLED_BYTES;
 }
 
-static void
-add_image(struct sums *sums, const struct llm_image *img)
+uint64_t
+llm_image_tokens(const struct llm_image *img)
 {
 	uint32_t w, h;
 
-	if (!llm_image_size(img, &w, &h)) {
-		sums->tokens += PER_IMAGE;
-		return;
-	}
+	if (!llm_image_size(img, &w, &h))
+		return PER_IMAGE;
 	w = (w + IMAGE_TILE - 1) / IMAGE_TILE;
 	h = (h + IMAGE_TILE - 1) / IMAGE_TILE;
-	sums->tokens += (uint64_t)w * h;
+	return (uint64_t)w * h;
 }
 
 /* All but the parts inside of a result. */
@@ -135,7 +133,7 @@ add_part(struct sums *sums, const struct llm_part *p)
 		add_span(sums, p->text.s);
 		break;
 	case LLM_PART_IMAGE:
-		add_image(sums, &p->image);
+		sums->tokens += llm_image_tokens(&p->image);
 		break;
 	case LLM_PART_CALL:
 		add_span(sums, p->name.s);

@@ -11,6 +11,12 @@
  * ceil(w/28) * ceil(h/28), 1200 when the size cannot be read. */
 int64_t llm_estimate(const struct llm_req *r);
 
+/* What estimates and exact counts add for each of them. */
+#define LLM_MESSAGE_TOKENS 4
+#define LLM_TOOL_TOKENS    8
+/* ceil(w/28) * ceil(h/28), 1200 when the size cannot be read. */
+uint64_t llm_image_tokens(const struct llm_image *img);
+
 /* Tokens of that many bytes of answer text. */
 int64_t llm_estimate_bytes(size_t bytes);
 
