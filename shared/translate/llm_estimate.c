@@ -6,9 +6,9 @@
 #include "shared/translate/llm_image_size.h"
 #include "shared/translate/llm_unit.h"
 
-/* Tenths of a byte a token. */
-#define ASCII_TENTHS 36
-#define OTHER_TENTHS 25
+/* A byte's weight: 3.6 or 2.5 of them are a token. */
+#define ASCII_WEIGHT (LLM_WEIGHT * 10 / 36)
+#define OTHER_WEIGHT (LLM_WEIGHT * 10 / 25)
 
 /* Text is mostly ASCII when so many percent of its bytes are. */
 #define ASCII_PERCENT 80
@@ -159,20 +159,30 @@ add_turn(struct sums *sums, const struct llm_turn *t)
 	}
 }
 
-static uint64_t
-tokens_of(uint64_t bytes, uint64_t tenths)
+static int64_t
+weight_of(const struct sums *sums)
 {
-	return (bytes * 10 + tenths - 1) / tenths;
+	const bool is_ascii = (sums->bytes - sums->other) * 100 >=
+		sums->bytes * ASCII_PERCENT;
+
+	return (int64_t)(sums->tokens * LLM_WEIGHT +
+		sums->bytes * (is_ascii ? ASCII_WEIGHT : OTHER_WEIGHT));
 }
 
 int64_t
-llm_estimate(const struct llm_req *r)
+llm_weigh_turn(const struct llm_turn *t)
 {
 	struct sums sums = { 0 };
-	bool is_ascii;
 
-	for (size_t i = 0; i < r->turns.n; i++)
-		add_turn(&sums, &r->turns.v[i]);
+	add_turn(&sums, t);
+	return weight_of(&sums);
+}
+
+int64_t
+llm_weigh_tools(const struct llm_req *r)
+{
+	struct sums sums = { 0 };
+
 	for (size_t i = 0; i < r->tools.n; i++) {
 		const struct llm_tool *const t = &r->tools.v[i];
 
@@ -181,15 +191,27 @@ llm_estimate(const struct llm_req *r)
 		add_span(&sums, t->description.s);
 		add_span(&sums, t->schema.s);
 	}
-	is_ascii =
-		(sums.bytes - sums.other) * 100 >= sums.bytes * ASCII_PERCENT;
-	sums.tokens +=
-		tokens_of(sums.bytes, is_ascii ? ASCII_TENTHS : OTHER_TENTHS);
-	return (int64_t)MAX(sums.tokens, 1);
+	return weight_of(&sums);
+}
+
+int64_t
+llm_weight_tokens(int64_t weight)
+{
+	return MAX((weight + LLM_WEIGHT - 1) / LLM_WEIGHT, 1);
+}
+
+int64_t
+llm_estimate(const struct llm_req *r)
+{
+	int64_t weight = llm_weigh_tools(r);
+
+	for (size_t i = 0; i < r->turns.n; i++)
+		weight += llm_weigh_turn(&r->turns.v[i]);
+	return llm_weight_tokens(weight);
 }
 
 int64_t
 llm_estimate_bytes(size_t bytes)
 {
-	return (int64_t)tokens_of(bytes, ASCII_TENTHS);
+	return (int64_t)((bytes * ASCII_WEIGHT + LLM_WEIGHT - 1) / LLM_WEIGHT);
 }

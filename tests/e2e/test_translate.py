@@ -19,7 +19,8 @@ CHANCE = re.compile(rb'(?<=chatcmpl-)\w{24}|(?<=msg_)\w{24}|(?<=req_)\w{24}'
                     rb'|(?<="created":)\d+')
 # Keys of a case that the command cannot play, and those that are settings.
 OWN_CASE = {"purpose", "content_type", "retry_after", "end"}
-SETTINGS = ("replay_reasoning", "validate_tool_json", "tool_markup", "strict")
+SETTINGS = ("replay_reasoning", "validate_tool_json", "tool_markup", "strict",
+            "enable_env_deduplication")
 
 
 def read(*names):

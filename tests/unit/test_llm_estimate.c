@@ -178,6 +178,40 @@ test_bytes(void **state)
 	assert_int_equal(llm_estimate_bytes(361), 101);
 }
 
+/* A turn weighs the same whatever stands beside it; all of them and the tools
+ * are the estimate. */
+static void
+test_weights(void **state)
+{
+	const struct jesc ascii = repeated("x", 7);
+	const struct jesc other = repeated("\xe4\xb8\xad", 7);
+	struct llm_tool *tool;
+	int64_t first, sum;
+
+	(void)state;
+	llm_add_text(&req, add_user(), ascii);
+	first = llm_weigh_turn(&req.turns.v[0]);
+	assert_int_equal(first, 4 * LLM_WEIGHT + 7 * 250);
+	assert_int_equal(llm_estimate(&req), 6); /* 5.94 */
+	assert_int_equal(llm_weigh_tools(&req), 0);
+	for (size_t i = 0; i < 9; i++)
+		llm_add_text(&req, add_user(), other);
+	assert_int_equal(llm_weigh_turn(&req.turns.v[0]), first);
+	assert_int_equal(
+		llm_weigh_turn(&req.turns.v[9]), 4 * LLM_WEIGHT + 21 * 360);
+	tool = VEC_PUSH(&arena, &req.tools);
+	*tool = (struct llm_tool){ ascii, other, JRAW("{}"), JRAW_NONE };
+	assert_int_equal(
+		llm_weigh_tools(&req), 8 * LLM_WEIGHT + (7 + 21 + 2) * 360);
+	sum = llm_weigh_tools(&req);
+	for (size_t i = 0; i < req.turns.n; i++)
+		sum += llm_weigh_turn(&req.turns.v[i]);
+	assert_int_equal(llm_weight_tokens(sum), llm_estimate(&req));
+	assert_int_equal(llm_weight_tokens(0), 1);
+	assert_int_equal(llm_weight_tokens(LLM_WEIGHT), 1);
+	assert_int_equal(llm_weight_tokens(LLM_WEIGHT + 1), 2);
+}
+
 int
 main(void)
 {
@@ -191,6 +225,7 @@ main(void)
 			test_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_images, setup, teardown),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test_setup_teardown(test_weights, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
