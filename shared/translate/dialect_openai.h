@@ -158,7 +158,7 @@ enum gp_code openai_blocks_end(
 
 struct openai_dec {
 	struct openai_blocks blocks;
-	struct llm_usage usage;
+	struct llm_usage usage; /* input: with the cached parts, as it came */
 	bool is_started, is_ended;
 	bool has_finish;
 	enum llm_stop stop;

@@ -86,9 +86,14 @@ send_start(struct openai_dec *d, const struct jdoc *doc, jref root,
 static enum gp_code
 send_usage(struct openai_dec *d, struct gp_error *err)
 {
+	const int64_t cached =
+		MAX(d->usage.cache_read, 0) + MAX(d->usage.cache_write, 0);
 	struct llm_event e = openai_event(LLM_USAGE);
 
 	e.usage = d->usage;
+	/* Where the parts are more than the whole, it does not include them. */
+	if (e.usage.input >= cached)
+		e.usage.input -= cached;
 	return llm_usage_is_said(&d->usage) ? llm_put(d->blocks.to, &e, err) :
 					      GP_OK;
 }
@@ -134,7 +139,6 @@ take_usage(struct openai_dec *d, const struct jdoc *doc, jref v)
 	const jref completion =
 		jdoc_get(doc, v, SPAN("completion_tokens_details"));
 	struct llm_usage u = LLM_USAGE_NONE;
-	int64_t cached;
 
 	if (jdoc_type(doc, v) != J_OBJ)
 		return;
@@ -143,10 +147,6 @@ take_usage(struct openai_dec *d, const struct jdoc *doc, jref v)
 	u.cache_read = read_tokens(doc, prompt, SPAN("cached_tokens"));
 	u.cache_write = read_tokens(doc, prompt, SPAN("cache_write_tokens"));
 	u.reasoning = read_tokens(doc, completion, SPAN("reasoning_tokens"));
-	cached = MAX(u.cache_read, 0) + MAX(u.cache_write, 0);
-	/* Where the parts are more than the whole, it does not include them. */
-	if (u.input >= cached)
-		u.input -= cached;
 	llm_usage_merge(&d->usage, &u);
 }
 
