@@ -118,18 +118,65 @@ take_audio(struct place *p, jref part)
 
 /* --- files ---------------------------------------------------------------- */
 
-/* The base64 of a data: URL of text, or nothing. spec: RFC 2397 */
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* %XX become bytes; anything else behind a percent sign stays. */
 static struct span
-text_data(struct span url)
+percent_decoded(struct arena *a, struct span s)
+{
+	char *const p = arena_alloc(a, s.n);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		const bool is_code = s.p[i] == '%' && s.n - i > 2 &&
+			hex_digit(s.p[i + 1]) >= 0 &&
+			hex_digit(s.p[i + 2]) >= 0;
+
+		p[n++] = s.p[i];
+		if (!is_code)
+			continue;
+		p[n - 1] = (char)(hex_digit(s.p[i + 1]) * 16 +
+			hex_digit(s.p[i + 2]));
+		i += 2;
+	}
+	return span_of(p, n);
+}
+
+static struct span
+base64_decoded(struct arena *a, struct span s)
+{
+	struct span base64;
+	char *p;
+
+	if (base64_normalise(a, s, &base64, NULL) != GP_OK)
+		return SPAN_EMPTY;
+	p = arena_alloc(a, base64_len(base64));
+	return span_of(
+		p, base64_read(base64, 0, (uint8_t *)p, base64_len(base64)));
+}
+
+/* The bytes of a data: URL of text, or nothing. spec: RFC 2397 */
+static struct span
+text_data(struct arena *a, struct span url)
 {
 	const size_t comma = span_find_char(span_head(url, FILE_HEAD_MAX), ',');
+	const struct span head = span_head(url, comma);
+	const struct span data = span_from(url, comma + 1);
 
-	if (comma == FILE_HEAD_MAX || comma == url.n)
+	if (comma == FILE_HEAD_MAX || comma == url.n || data.n == 0 ||
+		!span_istarts(url, SPAN("data:text/")))
 		return SPAN_EMPTY;
-	if (!span_istarts(url, SPAN("data:text/")) ||
-		span_ifind(span_head(url, comma), SPAN(";base64")) == comma)
-		return SPAN_EMPTY;
-	return span_from(url, comma + 1);
+	return span_ifind(head, SPAN(";base64")) < head.n ?
+		base64_decoded(a, data) :
+		percent_decoded(a, data);
 }
 
 /* The bytes of a text file as the inside of a JSON string; false if the file
@@ -137,19 +184,12 @@ text_data(struct span url)
 static bool
 decode_file(struct arena *a, struct jesc file_data, struct jesc *out)
 {
-	const struct span data = text_data(jtext_unescape_dup(a, file_data));
-	struct span base64;
-	char *bytes;
-	size_t n;
+	const struct span bytes =
+		text_data(a, jtext_unescape_dup(a, file_data));
 
-	if (data.n == 0 || base64_normalise(a, data, &base64, NULL) != GP_OK)
+	if (bytes.n == 0 || utf8_valid_len(bytes) != bytes.n)
 		return false;
-	n = base64_len(base64);
-	bytes = arena_alloc(a, n);
-	n = base64_read(base64, 0, (uint8_t *)bytes, n);
-	if (utf8_valid_len(span_of(bytes, n)) != n)
-		return false;
-	*out = jtext_escape_dup(a, span_of(bytes, n));
+	*out = jtext_escape_dup(a, bytes);
 	return true;
 }
 
