@@ -43,6 +43,8 @@ layout_hash(void)
 		sizeof(struct shm_slot), sizeof(struct shm_host),
 		sizeof(struct metrics), offsetof(struct shm, hosts),
 		offsetof(struct shm, calib), sizeof(struct calib_row),
+		offsetof(struct shm, usage), sizeof(struct usage_row),
+		offsetof(struct usage_row, figures), USAGE_FIGURES,
 		offsetof(struct shm, retired), offsetof(struct shm, slots),
 		offsetof(struct shm_slot, metrics),
 		offsetof(struct shm_slot, panic),

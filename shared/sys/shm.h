@@ -2,14 +2,14 @@
 /*
  * shm.h - the shared memory of all processes: a memfd that outlives re-exec.
  *
- *	header | hosts | calibration | retired totals | slot 0 | slot 1 | ...
+ *	header | hosts | calibration | usage | retired totals | slot 0 | ...
  *
  * One writer per word: a worker its slot, admin the addresses, the master the
- * rest; only what has been learned of token counts is everybody's (calib.h). A
- *slot belongs to one child from fork to reap; then the master adds its counters
- *to the retired totals and clears it, so nothing is lost or counted twice.
- *Readers treat everything as hostile: indices and lengths are checked at every
- *use. Slots are 128-byte aligned.
+ * rest; only what has been learned of token counts (calib.h) and what clients
+ * have used (usage.h) is everybody's. A slot belongs to one child from fork to
+ * reap; then the master adds its counters to the retired totals and clears it,
+ * so nothing is lost or counted twice. Readers treat everything as hostile:
+ * indices and lengths are checked at every use. Slots are 128-byte aligned.
  */
 #ifndef SYS_SHM_H
 #define SYS_SHM_H
@@ -20,6 +20,7 @@
 #include "shared/sys/calib.h"
 #include "shared/sys/metrics.h"
 #include "shared/sys/sock.h"
+#include "shared/sys/usage.h"
 
 #define SHM_SLOTS     160 /* two generations of 64 workers, admins, spares */
 #define SHM_HOSTS     8
@@ -68,6 +69,7 @@ struct shm {
 	_Atomic uint32_t retirements; /* twice their number; odd: under way */
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
+	struct usage usage __attribute__((aligned(128)));
 	struct metrics retired __attribute__((aligned(128)));
 	struct shm_slot slots[SHM_SLOTS];
 };

@@ -5,6 +5,7 @@
 #include "tests/lib/t.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -164,12 +165,92 @@ test_addresses_are_never_mixed(void **state)
 		shm_host_get(&m->hosts[0], last), (ROUNDS - 1) % SHM_ADDRS + 1);
 }
 
+/* Workers that use the same models at once, more than there are rows. */
+enum {
+	MODELS = USAGE_ROWS + 8
+};
+
+static void *
+use(void *arg)
+{
+	const struct usage_sums one = { { 1, 20, 5, 3 } };
+	char name[16];
+
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		(void)snprintf(name, sizeof(name), "m%d", i % MODELS);
+		usage_add(usage_row(&m->usage, SPAN("ann"), span_cstr(name)),
+			&one);
+	}
+	return NULL;
+}
+
+/* A looker-on: no row shrinks, and each has the names that it had first. */
+static void *
+look_at_usage(void *arg)
+{
+	static struct usage_sums last[USAGE_ROWS + 1];
+	size_t *const wrong = arg;
+
+	while (!atomic_load(&is_over)) {
+		for (size_t i = 0; i <= USAGE_ROWS; i++) {
+			struct usage_names names;
+			struct usage_sums now;
+
+			if (!usage_get(&m->usage, i, &names, &now))
+				continue;
+			for (size_t k = 0; k < USAGE_FIGURES; k++)
+				if (now.n[k] < last[i].n[k])
+					(*wrong)++;
+			last[i] = now;
+			if (i < USAGE_ROWS && strcmp(names.client, "ann") != 0)
+				(*wrong)++;
+		}
+	}
+	return NULL;
+}
+
+static void
+test_usage_of_all_workers(void **state)
+{
+	pthread_t workers[WRITERS];
+	pthread_t looker;
+	size_t wrong = 0;
+	size_t rows = 0;
+	struct usage_sums all = { { 0 } };
+
+	(void)state;
+	atomic_store(&is_over, false);
+	start(&looker, look_at_usage, &wrong);
+	for (size_t i = 0; i < WRITERS; i++)
+		start(&workers[i], use, NULL);
+	for (size_t i = 0; i < WRITERS; i++)
+		join(workers[i]);
+	atomic_store(&is_over, true);
+	join(looker);
+	assert_int_equal(wrong, 0);
+	for (size_t i = 0; i <= USAGE_ROWS; i++) {
+		struct usage_names names;
+		struct usage_sums s;
+
+		rows += usage_get(&m->usage, i, &names, &s);
+		for (size_t k = 0; k < USAGE_FIGURES; k++)
+			all.n[k] += s.n[k];
+	}
+	assert_int_equal(rows, USAGE_ROWS + 1);
+	assert_int_equal(all.n[USAGE_REQUESTS], WRITERS * ROUNDS);
+	assert_int_equal(all.n[USAGE_INPUT_TOKENS], 20 * WRITERS * ROUNDS);
+	assert_int_equal(all.n[USAGE_CACHED_TOKENS], 5 * WRITERS * ROUNDS);
+	assert_int_equal(all.n[USAGE_OUTPUT_TOKENS], 3 * WRITERS * ROUNDS);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_totals_beside_deaths),
 		cmocka_unit_test(test_addresses_are_never_mixed),
+		cmocka_unit_test(test_usage_of_all_workers),
 	};
 	struct gp_error err;
 	int failed;
