@@ -81,15 +81,22 @@ export function cut(c, s, most = 8) {
     .filter((piece) => piece.length > 0);
 }
 
-// The same string in another spelling, where chance wants it.
+// The same JSON with its strings in another spelling, where chance wants it.
 function spelled(c, json) {
   const hex = (u) => `\\u${u.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  switch (c.below(4)) {
+  const large = (u) => hex(u).toUpperCase().replace("U", "u");
+  const inStrings = (change) => json.replace(/"(\\.|[^"\\])*"/gs,
+    (token) => `"${change(token.slice(1, -1))}"`);
+  switch (c.below(6)) {
   case 0:
     return json.replace(/[\u0080-\uffff]/g, hex);
   case 1:
-    return json.replace(/[\u0080-\uffff]/g, (u) => hex(u).toUpperCase()
-      .replace("U", "u")).replaceAll("/", "\\/");
+    return json.replace(/[\u0080-\uffff]/g, large).replaceAll("/", "\\/");
+  case 2:
+    return inStrings((s) => s.replace(
+      /\\[^"\\]|\\(["\\])|[[\]{}\u0080-\uffff]/g,
+      (whole, escaped) => escaped !== undefined ? hex(escaped) :
+        whole.length > 1 ? whole : c.oneIn(2) ? hex(whole) : large(whole)));
   default:
     return json;
   }
@@ -248,7 +255,7 @@ function messages(c) {
   const list = blocks(c, "A");
   for (const b of all(list, "think"))
     b.signature = c.oneIn(4) ? "" : `sig+/${c.next()}==`;
-  const reason = c.oneIn(3) ? c.pick(["max_tokens", "refusal", "pause_turn",
+  const reason = c.oneIn(2) ? c.pick(["max_tokens", "refusal", "pause_turn",
     "stop_sequence", "model_context_window_exceeded"]) : undefined;
   const isCalling = all(list, "tool").length > 0;
   let stop_reason = reason ?? (isCalling ? "tool_use" : "end_turn");
