@@ -2,6 +2,8 @@
 /* keys.c - who may ask, and with which key upstream is asked. */
 #include "worker/keys.h"
 
+#include <stdio.h>
+
 /* The key behind "Bearer", in any case and with any blanks. */
 static struct span
 bearer_of(const struct http_head *h)
@@ -44,6 +46,24 @@ is_listed(const struct conf *conf, const struct secret *key, struct span *name)
 			found = true;
 		}
 	return found;
+}
+
+void
+keys_client(const struct conf *conf, const struct dialect *d,
+	const struct http_head *h, char out[KEYS_CLIENT_MAX])
+{
+	struct secret key;
+	struct span name;
+
+	_Static_assert(KEYS_CLIENT_MAX > SECRET_TAG_LEN, "a tag must fit");
+	client_key(d, h, &key);
+	if (secret_is_none(&key))
+		(void)snprintf(out, KEYS_CLIENT_MAX, "-");
+	else if (is_listed(conf, &key, &name))
+		(void)snprintf(out, KEYS_CLIENT_MAX, "%.*s", SPAN_ARG(name));
+	else
+		secret_tag(&key, out);
+	secret_wipe(&key);
 }
 
 bool

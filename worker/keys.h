@@ -6,6 +6,8 @@
 #include "shared/sys/conf.h"
 #include "shared/translate/dialect.h"
 
+#define KEYS_CLIENT_MAX 65
+
 /*
  * Decide on a request by its head.
  *
@@ -18,6 +20,11 @@
 enum gp_code keys_pick(const struct conf *conf, const struct dialect *d,
 	const struct http_head *h, struct secret *key, struct span *name,
 	struct gp_error *err) GP_WUR;
+
+/* Who sent the request, for figures: the name of the listed client, else the
+ * tag of the key that it presented (secret_tag), else "-". NUL-terminated. */
+void keys_client(const struct conf *conf, const struct dialect *d,
+	const struct http_head *h, char out[KEYS_CLIENT_MAX]);
 
 /* True where a request needs no key of its own to be served, so that a browser
  * could be tricked into sending it. */

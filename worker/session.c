@@ -19,7 +19,9 @@ count_tally(const struct session *s)
 	int64_t cached = MAX(u->cache_read, 0);
 
 	metrics_add(&m->notices, xlate_notice_count(s->xlate));
-	if (u->is_estimate)
+	session_add_usage(s);
+	/* A count says what would be used. */
+	if (u->is_estimate || s->client->purpose == LLM_COUNT)
 		return;
 	metrics_add(&m->tokens_in,
 		(uint64_t)(MAX(u->input, 0) + cached + MAX(u->cache_write, 0)));

@@ -34,6 +34,12 @@ session_id(const struct session *s)
 
 /* Becomes the client's session. */
 struct session *session_new(struct client *c, const struct xlate_env *env);
+/* --- session_usage.c --- */
+
+/* Add what upstream has said of its tokens to the client's and the model's
+ * sums. */
+void session_add_usage(const struct session *s);
+
 /* xlate has moved on: bring the client up to date. s may be gone afterwards. */
 void session_step(struct session *s, enum xlate_state state);
 /* For the exchange; its context is the session. */

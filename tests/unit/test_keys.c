@@ -202,6 +202,56 @@ test_names(void **state)
 	assert_span_eq(name, "");
 }
 
+/* What figures are kept under: never the key itself. */
+static void
+test_clients(void **state)
+{
+	static const struct {
+		const char *key;
+		bool has_list;
+		const char *server, *want;
+	} rows[] = {
+		{ "listed.1", true, "srv", "bob" },
+		/* spec: FIPS 180-4: SHA-256("k") begins with these digits */
+		{ "k", false, "", "8254c329" },
+		{ "k", false, "srv", "8254c329" },
+		{ "", false, "srv", "-" },
+		{ "a b", false, "srv", "-" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct http_field field = { SPAN("x-api-key"),
+			span_cstr(rows[i].key) };
+		struct http_head h = { .fields = &field, .nfields = 1 };
+		char got[KEYS_CLIENT_MAX];
+
+		/* Whether keys are forwarded says nothing about who asks. */
+		for (int forwards = 0; forwards < 2; forwards++) {
+			begin(forwards == 1, rows[i].server, rows[i].has_list);
+			keys_client(&conf, dialects[0], &h, got);
+			assert_string_equal(got, rows[i].want);
+		}
+	}
+}
+
+/* The longest name that client_keys_file may give fits. */
+static void
+test_long_client(void **state)
+{
+	struct http_field field = { SPAN("x-api-key"), SPAN("listed.1") };
+	struct http_head h = { .fields = &field, .nfields = 1 };
+	char *const name = t_repeat("n", KEYS_CLIENT_MAX - 1);
+	char got[KEYS_CLIENT_MAX];
+
+	(void)state;
+	begin(true, "srv", true);
+	listed[1].name = span_cstr(name);
+	keys_client(&conf, dialects[0], &h, got);
+	assert_string_equal(got, name);
+	free(name);
+}
+
 /* Too long to be a key: as none at all. */
 static void
 test_lengths(void **state)
@@ -229,6 +279,8 @@ main(void)
 		cmocka_unit_test(test_server_key_for_all),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_long_client),
 		cmocka_unit_test(test_lengths),
 	};
 
