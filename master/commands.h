@@ -16,7 +16,8 @@
 #define EXIT_CODES(EXIT_CODE)                                                  \
 	EXIT_CODE(EXIT_DONE, 0, "done; for status: running")                   \
 	EXIT_CODE(EXIT_FAILED, 1,                                              \
-		"the system refused something; for translate: a failure")      \
+		"the system refused something; for translate, count: a "       \
+		"failure")                                                     \
 	EXIT_CODE(EXIT_BARRED, 2, "no worker can run; do not try again")       \
 	EXIT_CODE(EXIT_NOT_RUNNING, 3, "there is no running service")          \
 	EXIT_CODE(EXIT_RUNNING, 4, "another instance is running")              \
@@ -53,6 +54,7 @@ command_fn cmd_upgrade;
 command_fn cmd_check;     /* cmd_check.c */
 command_fn cmd_keygen;    /* cmd_keygen.c */
 command_fn cmd_translate; /* cmd_translate.c */
+command_fn cmd_count;     /* cmd_count.c */
 
 /* Complain on stderr and return EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) GP_PRINTF(2, 3);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the command line: which command, with which configuration. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "master/config.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+#include "shared/vocab_file.h"
 
 #define HELP_HINT "try `glmproxy help`"
 
@@ -37,6 +39,8 @@ static const struct command {
 	{ "keygen", cmd_keygen, "[NAME]", "make a key for a client" },
 	{ "translate", cmd_translate, "OPTIONS",
 		"translate a request or an answer, for bug reports" },
+	{ "count", cmd_count, "[OPTIONS]",
+		"count the tokens of a text or a request" },
 	{ "version", cmd_version, "", "tell the version" },
 	{ "help", cmd_help, "", "this text" },
 };
@@ -74,14 +78,33 @@ cli_load(struct cli *cli)
 	return c;
 }
 
+/* Whether tokens can be counted exactly. */
+static int
+print_vocab(void)
+{
+	struct vocab_file v;
+	struct gp_error err;
+
+	if (vocab_file_open(&v, &err) == GP_OK)
+		(void)printf("vocabulary: %s, %" PRIu32 " tokens\n",
+			v.vocab.name, v.vocab.tokens);
+	else
+		(void)printf("vocabulary: none, token counts are estimates "
+			     "(%s)\n",
+			err.text);
+	vocab_file_close(&v);
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 static int
 cmd_version(struct cli *cli)
 {
 	const int code = cli_no_args(cli);
 
-	if (code == EXIT_DONE)
-		(void)puts("glmproxy " GLMPROXY_VERSION);
-	return code;
+	if (code != EXIT_DONE)
+		return code;
+	(void)puts("glmproxy " GLMPROXY_VERSION);
+	return print_vocab();
 }
 
 static int

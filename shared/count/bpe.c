@@ -118,33 +118,45 @@ take_piece(struct bpe_job *job, struct span piece)
 }
 
 bool
-bpe_job_step(struct bpe_job *job, size_t work)
+bpe_job_step(struct bpe_job *job, size_t *work)
 {
 	struct span piece;
 
-	while (work > 0) {
-		if (!windows_step(&job->windows, &job->tokens, &work))
+	for (;;) {
+		if (!windows_step(&job->windows, &job->tokens, work))
 			return false;
 		if (split_is_done(&job->split))
 			return true;
-		if (!split_next(&job->split, work, &piece))
+		if (*work == 0)
 			return false;
-		work -= MIN(work, piece.n + WORK_PIECE);
+		if (!split_next(&job->split, *work, &piece)) {
+			*work = 0;
+			return false;
+		}
+		*work -= MIN(*work, piece.n + WORK_PIECE);
 		take_piece(job, piece);
 	}
-	return split_is_done(&job->split) && job->windows.phase == WINDOWS_DONE;
 }
 
 /* --- all at once ---------------------------------------------------------- */
+
+static void
+count_all(struct bpe_job *job, struct span text)
+{
+	size_t work;
+
+	bpe_job_text(job, text);
+	do
+		work = SIZE_MAX;
+	while (!bpe_job_step(job, &work));
+}
 
 void
 bpe_encode(const struct vocab *v, struct span text, struct bpe_ids *ids)
 {
 	struct bpe_job *job = bpe_job_new(v, ids);
 
-	bpe_job_text(job, text);
-	while (!bpe_job_step(job, SIZE_MAX))
-		;
+	count_all(job, text);
 	bpe_job_free(&job);
 }
 
@@ -154,9 +166,7 @@ bpe_count(const struct vocab *v, struct span text)
 	struct bpe_job *job = bpe_job_new(v, NULL);
 	uint64_t n;
 
-	bpe_job_text(job, text);
-	while (!bpe_job_step(job, SIZE_MAX))
-		;
+	count_all(job, text);
 	n = bpe_job_tokens(job);
 	bpe_job_free(&job);
 	return n;

@@ -34,8 +34,8 @@ struct bpe_job;
  *
  *	job = bpe_job_new(vocab, NULL);
  *	bpe_job_text(job, text);
- *	while (!bpe_job_step(job, BPE_STEP_WORK))
- *		...;
+ *	while (work = BPE_STEP_WORK, !bpe_job_step(job, &work))
+ *		...serve others...;
  *	n = bpe_job_tokens(job);
  *	bpe_job_free(&job);
  *
@@ -51,8 +51,9 @@ void bpe_job_free(struct bpe_job **job);
  * done. */
 void bpe_job_text(struct bpe_job *job, struct span text);
 
-/* Go on for about so much work, at least 1. True when the text is counted. */
-bool bpe_job_step(struct bpe_job *job, size_t work) GP_WUR;
+/* Go on until the text is counted (true) or *work, which is counted down, is
+ * used up. */
+bool bpe_job_step(struct bpe_job *job, size_t *work) GP_WUR;
 
 /* Tokens of all texts that are counted. */
 uint64_t bpe_job_tokens(const struct bpe_job *job);

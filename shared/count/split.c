@@ -79,13 +79,13 @@ class_or_end(struct span s, size_t at, size_t *len)
 	return at < s.n ? class_at(s, at, len) : WIDE;
 }
 
-/* End of the run of characters of that class; not much behind stop. */
+/* End of the run of characters of that kind; not much behind stop. */
 static inline size_t
-run_end(struct span s, size_t at, size_t stop, unsigned class)
+run_end(struct span s, size_t at, size_t stop, unsigned kind)
 {
 	size_t len;
 
-	while (at < stop && class_at(s, at, &len) == class)
+	while (at < stop && class_at(s, at, &len) == kind)
 		at += len;
 	return at;
 }
@@ -112,15 +112,15 @@ begin(struct split *s)
 {
 	const struct span text = s->text;
 	size_t len, next_len;
-	const unsigned class = class_at(text, s->start, &len);
+	const unsigned kind = class_at(text, s->start, &len);
 	unsigned next;
 
 	s->at = s->start + len;
-	if (class == LETTER) {
+	if (kind == LETTER) {
 		s->phase = SPLIT_LETTERS;
 		return false;
 	}
-	if (class == NUMBER) {
+	if (kind == NUMBER) {
 		for (unsigned n = 1; n < NUMBERS_MAX &&
 			class_or_end(text, s->at, &len) == NUMBER;
 			n++)
@@ -135,16 +135,16 @@ begin(struct split *s)
 		}
 	}
 	next = class_or_end(text, s->at, &next_len);
-	if (class != LINE && next == LETTER) {
+	if (kind != LINE && next == LETTER) {
 		s->at += next_len;
 		s->phase = SPLIT_LETTERS;
 
-	} else if (class == OTHER ||
+	} else if (kind == OTHER ||
 		(text.p[s->start] == ' ' && next == OTHER)) {
 		s->phase = SPLIT_OTHERS;
 	} else {
 		s->phase = SPLIT_BLANKS;
-		s->line = class == LINE ? s->at : 0;
+		s->line = kind == LINE ? s->at : 0;
 		s->last = s->start;
 	}
 	return false;
@@ -158,13 +158,13 @@ take_blanks(struct split *s, size_t stop)
 	size_t len;
 
 	while (s->at < stop) {
-		const unsigned class = class_at(s->text, s->at, &len);
+		const unsigned kind = class_at(s->text, s->at, &len);
 
-		if (class != SPACE && class != LINE)
+		if (kind != SPACE && kind != LINE)
 			break;
 		s->last = s->at;
 		s->at += len;
-		if (class == LINE)
+		if (kind == LINE)
 			s->line = s->at;
 	}
 	if (s->at >= stop && stop < s->text.n)

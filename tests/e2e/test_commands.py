@@ -58,7 +58,8 @@ class Words(Directory):
             self.assertEqual(r.returncode, DONE)
             for word in (b"run", b"start", b"stop", b"restart", b"status",
                          b"reload", b"upgrade", b"check", b"keygen",
-                         b"translate", b"version", b"help"):
+                         b"translate", b"count", b"version",
+                         b"help"):
                 self.assertIn(b"\n  %s " % word, r.stdout)
             for code in (0, 1, 2, 3, 4, 5, 64, 78):
                 self.assertRegex(r.stdout.decode(), r"\n  +%d  \w" % code)
@@ -67,7 +68,7 @@ class Words(Directory):
         for words in (["version"], ["--version"], ["-V"]):
             r = run_program(*words)
             self.assertEqual(r.returncode, DONE)
-            self.assertRegex(r.stdout, rb"^glmproxy \d+\.\d+\.\d+\n$")
+            self.assertRegex(r.stdout, rb"^glmproxy \d+\.\d+\.\d+\nvocabulary: .*\n$")
 
     def test_unknown_words(self):
         for words, text in (
