@@ -62,8 +62,8 @@ retry_after(const struct llm_failure *f)
 }
 
 void
-reply_failure_as(
-	struct client *c, const struct llm_failure *f, struct span request_id)
+reply_failure_as(struct client *c, const struct llm_failure *f,
+	struct span request_id, struct span more)
 {
 	const struct dialect *d = c->dialect != NULL ?
 		c->dialect :
@@ -84,6 +84,7 @@ reply_failure_as(
 		http_out_field(out, "x-glmproxy-reset", f->reset);
 	if (f->trace.n > 0)
 		http_out_field(out, "x-glmproxy-upstream-id", f->trace);
+	buf_put(out, more);
 	buf_init(&body, 65536);
 	d->fail_encode(f, LLM_BODY, request_id, &body);
 	reply_end(c, "application/json", buf_span(&body));
@@ -98,5 +99,5 @@ reply_failure(struct client *c, const struct llm_failure *f)
 	char id[4 + XLATE_ID_LEN + 1] = "req_";
 
 	xlate_make_id(random, id + 4);
-	reply_failure_as(c, f, span_cstr(id));
+	reply_failure_as(c, f, span_cstr(id), SPAN_EMPTY);
 }

@@ -15,9 +15,10 @@ void reply_end(struct client *c, const char *content_type, struct span body);
 
 /* A failure in the dialect of the request's path (or, where that does not
  * tell, of its headers), with all its header fields. request_id: empty for a
- * fresh one. c may be gone afterwards. */
-void reply_failure_as(
-	struct client *c, const struct llm_failure *f, struct span request_id);
+ * fresh one. more: other fields, each with its line end. c may be gone
+ * afterwards. */
+void reply_failure_as(struct client *c, const struct llm_failure *f,
+	struct span request_id, struct span more);
 void reply_failure(struct client *c, const struct llm_failure *f);
 
 #endif

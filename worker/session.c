@@ -8,6 +8,8 @@
 #include "worker/reply.h"
 #include "worker/session_private.h"
 
+#define LIMITS_MAX 2048 /* bytes of fields about rate limits */
+
 /* --- ending --------------------------------------------------------------- */
 
 static void
@@ -76,6 +78,10 @@ put_answer_fields(struct session *s, struct buf *out)
 	xlate_notices(s->xlate, &value);
 	if (buf_len(&value) > 0)
 		http_out_field(out, "x-glmproxy-notice", buf_span(&value));
+	if (xlate_upstream_id(s->xlate).n > 0)
+		http_out_field(out, "x-glmproxy-upstream-id",
+			xlate_upstream_id(s->xlate));
+	buf_put(out, s->limits);
 	buf_reset(&value, 0);
 	xlate_context_field(s->xlate, &value);
 	if (buf_len(&value) > 0)
@@ -178,7 +184,7 @@ end_failed(struct session *s)
 	struct client *c = s->client;
 	struct llm_failure f = *xlate_failure(s->xlate);
 	char id[64];
-	struct span req = span_head(session_id(s), sizeof(id));
+	struct span req = span_head(session_id(s), sizeof(id)), limits;
 	struct arena texts;
 
 	if (f.is_vague)
@@ -189,9 +195,10 @@ end_failed(struct session *s)
 	f.param = arena_dup(&texts, f.param);
 	f.reset = arena_dup(&texts, f.reset);
 	f.trace = arena_dup(&texts, f.trace);
+	limits = arena_dup(&texts, s->limits);
 	memcpy(id, req.p, req.n);
 	session_free(s);
-	reply_failure_as(c, &f, span_of(id, req.n));
+	reply_failure_as(c, &f, span_of(id, req.n), limits);
 	arena_fini(&texts);
 }
 
@@ -268,12 +275,39 @@ session_drained(struct session *s)
 
 /* --- upstream ------------------------------------------------------------- */
 
+/* They mean something to clients of upstream's own dialect only. */
+static void
+take_limits(struct session *s, const struct http_head *head)
+{
+	const struct dialect *const d = s->client->dialect;
+	struct buf out;
+
+	if (s->choice.route.upstream != d)
+		return;
+	buf_init(&out, LIMITS_MAX);
+	for (size_t i = 0; i < head->nfields; i++) {
+		const struct http_field *const f = &head->fields[i];
+
+		if (!span_istarts(f->name, d->limit_header))
+			continue;
+		buf_put(&out, f->name);
+		buf_puts(&out, ": ");
+		buf_put(&out, f->value);
+		buf_puts(&out, "\r\n");
+	}
+	/* All or nothing: half a field would be no field. */
+	if (!out.bad)
+		s->limits = arena_dup(&s->arena, buf_span(&out));
+	buf_fini(&out);
+}
+
 static void
 on_head(void *ctx, const struct http_head *head)
 {
 	struct session *s = ctx;
 
 	release_held(s);
+	take_limits(s, head);
 	s->has_head = true;
 	session_step(s, xlate_head(s->xlate, head));
 }
@@ -379,6 +413,7 @@ session_new(struct client *c, const struct xlate_env *env)
 	c->session = s;
 	arena_init(&s->arena);
 	buf_init(&s->body, SESSION_BODY_MAX);
+	s->limits = SPAN_EMPTY;
 	ev_timer_init(&s->heartbeat, w->ev, on_heartbeat);
 	ev_defer_init(&s->flush, on_flush);
 	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,

@@ -14,6 +14,7 @@ struct session {
 	struct arena arena;
 	struct xlate *xlate;
 	struct buf body;           /* what xlate has for the client */
+	struct span limits;        /* upstream's fields about rate limits */
 	struct exchange *exchange; /* NULL: not begun, or over */
 	struct ev_timer heartbeat;
 	struct ev_defer flush; /* one write a turn, whatever came in it */

@@ -81,6 +81,9 @@ struct dialect {
 				       on paths that do not tell */
 	struct span feature_header; /* client header passed on within the
 				       dialect, "" if none */
+	struct span limit_header;   /* how names of fields begin that tell about
+				       rate limits; passed on within the
+				       dialect */
 	bool reports_stop;     /* answers say which stop sequence matched */
 	bool shows_reasoning;  /* reasoning is additive: sent unasked */
 	bool needs_max_tokens; /* requests must carry it */

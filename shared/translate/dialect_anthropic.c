@@ -263,6 +263,7 @@ const struct dialect dialect_anthropic = {
 	.prefers_api_key_header = true,
 	.marker_header = SPAN_INIT("anthropic-version"),
 	.feature_header = SPAN_INIT("anthropic-beta"),
+	.limit_header = SPAN_INIT("anthropic-ratelimit-"),
 	.reports_stop = true,
 	.shows_reasoning = false,
 	.needs_max_tokens = true,

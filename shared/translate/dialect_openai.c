@@ -178,6 +178,7 @@ const struct dialect dialect_openai = {
 	.request_id_header = "x-request-id",
 	.marker_header = SPAN_INIT(""),
 	.feature_header = SPAN_INIT(""),
+	.limit_header = SPAN_INIT("x-ratelimit-"),
 	.shows_reasoning = true,
 	.req_decode = openai_req_decode,
 	.req_encode = openai_req_encode,

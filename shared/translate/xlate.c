@@ -64,6 +64,7 @@ xlate_new(struct arena *a, struct xlate_scratch *scratch,
 	arena_init(&x->tree);
 	llm_req_init(&x->req, &x->tree, purpose);
 	x->sent = SPAN_EMPTY;
+	x->upstream_id = SPAN_EMPTY;
 	x->tap.tally.usage = LLM_USAGE_NONE;
 	buf_init(&x->collected, ERROR_MAX);
 	return x;
@@ -412,6 +413,7 @@ xlate_head(struct xlate *x, const struct http_head *head)
 		arena_dup(x->arena, http_head_get(head, SPAN("retry-after")));
 	x->about.trace =
 		arena_dup(x->arena, http_head_get(head, SPAN("x-request-id")));
+	xlate_take_upstream_id(x, x->about.trace);
 	if (!http_date(http_head_get(head, SPAN("date")), &x->about.now_wall_s))
 		x->about.now_wall_s = x->env.now_wall_s;
 	if (head->status / 100 == 3)

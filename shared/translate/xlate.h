@@ -142,6 +142,9 @@ bool xlate_is_stream(const struct xlate *x);
  * a copied request the client's. Safe to be logged. */
 #define XLATE_SENT_MAX 512
 struct span xlate_sent_fields(const struct xlate *x);
+/* Upstream's own name for a request that it answers, fit for a header; "" if it
+ * has not told it yet. */
+struct span xlate_upstream_id(const struct xlate *x);
 /* The upstream is asked for a stream. */
 bool xlate_upstream_streams(const struct xlate *x);
 /* What of the context is known to be used, as the value of a header; nothing

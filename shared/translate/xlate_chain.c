@@ -38,6 +38,8 @@ gate_put(struct llm_sink *sink, const struct llm_event *e, struct gp_error *err)
 		return GP_OK;
 	}
 	g->started = true;
+	if (e->kind == LLM_START)
+		xlate_take_upstream_id(x, e->id.s);
 	if (e->kind == LLM_OPEN)
 		g->had_block = true;
 	rc = llm_put(g->next, e, err);

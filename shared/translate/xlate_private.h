@@ -50,6 +50,7 @@ struct xlate {
 	const struct dialect *upstream;
 	struct span model;
 	struct span sent; /* names of its fields */
+	struct span upstream_id;
 	const struct model_info *info;
 	bool is_copy; /* same dialect: answers are copied, not encoded */
 
@@ -88,6 +89,9 @@ bool xlate_mend_frame(struct xlate *x, struct sse_event *ev);
  * caller; or the document's. */
 void xlate_take_sent(struct xlate *x, const struct buf *keys);
 void xlate_take_copied(struct xlate *x, const struct jdoc *doc);
+
+/* The first that is fit for a header is kept. */
+void xlate_take_upstream_id(struct xlate *x, struct span id);
 
 /* Build decoder, filters and encoder for a 2xx answer. */
 void xlate_chain_build(struct xlate *x);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* xlate_sent.c - which fields a request had when it went upstream. */
+/* xlate_sent.c - what went upstream: its fields, and its name there. */
 #include "shared/translate/xlate_private.h"
 
 /* Names are the client's where it has fields that nobody knows. */
@@ -48,4 +48,27 @@ struct span
 xlate_sent_fields(const struct xlate *x)
 {
 	return x->sent;
+}
+
+/* --- upstream's name for it ----------------------------------------------- */
+
+#define ID_MAX 128
+
+void
+xlate_take_upstream_id(struct xlate *x, struct span id)
+{
+	if (x->upstream_id.n > 0 || id.n > ID_MAX)
+		return;
+	for (size_t i = 0; i < id.n; i++) {
+		if (id.p[i] != '.' &&
+			(id.p[i] == ',' || harmless(id.p[i]) != id.p[i]))
+			return;
+	}
+	x->upstream_id = arena_dup(x->arena, id);
+}
+
+struct span
+xlate_upstream_id(const struct xlate *x)
+{
+	return x->upstream_id;
 }

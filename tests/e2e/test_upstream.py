@@ -341,14 +341,14 @@ class Answers(UpstreamCase):
             b'"finish_reason":"stop","message":{"role":"assistant",'
             b'"content":"fine"}}]}')
 
-    def answered(self, raw, stream=False):
+    def answered(self, raw, stream=False, client="O"):
         server = tunnel.Says(raw)
         self.addCleanup(server.close)
         url = "http://" + server.address
         proxy = self.own_proxy({"upstream_base": url + "/a",
                                 "openai_upstream_base": url + "/o",
                                 "request_timeout_s": "2"})
-        return self.play("text", stream=stream, proxy=proxy,
+        return self.play("text", client, stream, proxy,
                          model="glm-4.6-openai")
 
     def test_good(self):
@@ -395,6 +395,44 @@ class Answers(UpstreamCase):
             "content-type", "content-length", "x-request-id",
             "x-glmproxy-model", "x-glmproxy-notice", "x-glmproxy-context",
             "x-glmproxy-upstream-id", "connection"})
+
+    def test_the_name_of_the_request(self):
+        """Upstream's header tells it, else its answer; never what could not
+        stand in a header."""
+        for field, body_id, name in (
+                (b"X-Request-Id: abc-1.2\r\n", b"1", "abc-1.2"),
+                (b"", b"20260921x1", "20260921x1"),
+                (b"X-Request-Id: a b\r\n", b"2", "2"),
+                (b"", b"a, b", None)):
+            a = self.answered(
+                b"HTTP/1.1 200 OK\r\n" + field + b"\r\n"
+                + self.JSON.replace(b'"id":"1"', b'"id":"%s"' % body_id))
+            self.assertEqual(a.response.head.get("x-glmproxy-upstream-id"), name)
+
+    def test_rate_limits_within_the_dialect(self):
+        fields = (b"X-RateLimit-Remaining-Requests: 7\r\n"
+                  b"X-RateLimit-Reset-Requests: 6m0s\r\n"
+                  b"Anthropic-RateLimit-Requests-Remaining: 8\r\n")
+        error = b'{"error":{"code":"1302","message":"slow down"}}'
+        for status, body in ((b"200 OK", self.JSON), (b"429 No", error)):
+            for client, mine, other in (
+                    ("O", "x-ratelimit-remaining-requests",
+                     "anthropic-ratelimit-requests-remaining"),
+                    ("A", None, "x-ratelimit-remaining-requests")):
+                a = self.answered(b"HTTP/1.1 " + status + b"\r\n" + fields
+                                  + b"\r\n" + body, client=client)
+                self.assertEqual(a.status, int(status[:3]))
+                self.assertIsNone(a.response.head.get(other))
+                if mine:
+                    self.assertEqual(a.response.head.get(mine), "7")
+                    self.assertEqual(a.response.head.get(
+                        "x-ratelimit-reset-requests"), "6m0s")
+        # More than anybody sends: left out.
+        a = self.answered(b"HTTP/1.1 200 OK\r\n" + b"".join(
+            b"x-ratelimit-%d: %s\r\n" % (i, b"9" * 60) for i in range(40))
+            + b"\r\n" + self.JSON)
+        self.assertEqual(a.status, 200)
+        self.assertIsNone(a.response.head.get("x-ratelimit-0"))
 
     def test_large_event(self):
         """One event up to 16 MiB; beyond it the stream is broken off."""
