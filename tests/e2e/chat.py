@@ -47,6 +47,7 @@ class Answer:
     response: object = None      # head and, unless streamed, body
     text: str = ""
     reasoning: str = ""
+    signature: str = ""          # A only: of the last reasoning
     calls: list = field(default_factory=list)
     finish: str = None           # stop, length, tools, filter, window
     stopped_by: str = None       # A only: the stop sequence
@@ -386,6 +387,7 @@ class Anthropic:
             elif kind == "thinking":
                 want(isinstance(block["signature"], str), "signature", block)
                 a.reasoning += block["thinking"]
+                a.signature = block["signature"]
                 a.kinds.append("think")
             else:
                 want(kind == "tool_use" and isinstance(block["input"], dict),
@@ -469,6 +471,7 @@ class Anthropic:
             a.calls[-1].args += d["partial_json"]
         else:
             want(d["signature"], "signature", b)
+            a.signature = d["signature"]
             state["signed"] = True
 
     @staticmethod
