@@ -19,7 +19,8 @@ build="gcc libc6-dev make pkg-config:pkg-config libmbedtls-dev libjsmn-dev zlib1
 	libsqlite3-dev libllhttp-dev|node-llhttp"
 vocab="ca-certificates npm:npm python3:python3"
 demo="$build libjansson-dev curl:curl python3:python3 openssl:openssl"
-test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates manpages-zh"
+test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
+	manpages-zh fortunes-zh"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
 bench="$demo nginx:nginx haproxy:haproxy wrk:wrk"

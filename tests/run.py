@@ -7,6 +7,7 @@
                                 the seeds and mutations of them
            --e2e [MODULE...]    tests/e2e/test_*.py, or those named ("pairs")
            --clients            the SDKs of tests/clients
+           --reference          the tokenizer beside the npm package tiktoken
            --patience FACTOR    longer time limits, for slow builds
            --jobs N             how many at a time (the number of CPUs)
 
@@ -30,7 +31,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-UNIT_S, FUZZ_S, MODULE_S, CLIENTS_S = 120, 120, 170, 300
+UNIT_S, FUZZ_S, MODULE_S, SCRIPT_S = 120, 120, 170, 300
 SHOWN_LINES = 200
 MUTATIONS = 300
 INPUT_MAX = 1 << 20
@@ -153,9 +154,9 @@ def run_module(name, patience):
             note(text, status, wrong))
 
 
-def run_clients(name, patience):
+def run_script(name, patience):
     text, status, wrong = run(
-        [sys.executable, "-m", "tests.e2e." + name], CLIENTS_S * patience)
+        [sys.executable, "-m", "tests.e2e." + name], SCRIPT_S * patience)
     found = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.M)
     passed, failed = (int(n) for n in found[-1]) if found else (0, 0)
     if failed == 0 and (wrong or status != 0 or passed == 0):
@@ -278,10 +279,12 @@ def read_arguments():
     p.add_argument("--fuzz", nargs="*", default=[], metavar="PROGRAM")
     p.add_argument("--e2e", nargs="*", metavar="MODULE")
     p.add_argument("--clients", action="store_true")
+    p.add_argument("--reference", action="store_true")
     p.add_argument("--patience", type=float, default=1.0, metavar="FACTOR")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     a = p.parse_args()
-    if not (a.units or a.fuzz or a.e2e is not None or a.clients):
+    if not (a.units or a.fuzz or a.e2e is not None or a.clients
+            or a.reference):
         p.error("nothing to run: name a layer")
     return a
 
@@ -302,8 +305,11 @@ def main():
         jobs += [("fuzz " + os.path.basename(p), run_fuzzer, p, a.patience,
                   seeds) for p in a.fuzz]
         if a.clients:
-            jobs += [("clients", run_clients, "run_clients", a.patience),
-                     ("folds", run_clients, "run_folds", a.patience)]
+            jobs += [("clients", run_script, "run_clients", a.patience),
+                     ("folds", run_script, "run_folds", a.patience)]
+        if a.reference:
+            jobs.append(("reference", run_script, "run_reference",
+                         a.patience))
         with concurrent.futures.ThreadPoolExecutor(max(a.jobs, 1)) as pool:
             for done in concurrent.futures.as_completed(
                     [pool.submit(timed, *job) for job in jobs]):

@@ -56,7 +56,7 @@ test-deps:
 
 check: test-deps ## install what tests need, build, pass every test
 	$(MAKE) all units fuzzers standin
-	$(RUN_TESTS) --e2e --clients
+	$(RUN_TESTS) --e2e --clients --reference
 
 e2e: test-deps ## only the tests of the whole program
 	$(MAKE) all standin
