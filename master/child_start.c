@@ -89,6 +89,7 @@ become_child(const struct children *c, const struct child *ch, int ready_fd)
 		.ready_fd = ready_fd,
 		.dead_fd = c->dead_pipe[0],
 		.nhosts = ch->gen->nhosts,
+		.vocab = c->vocab,
 	};
 	memcpy(link.hosts, ch->gen->hosts, sizeof(link.hosts));
 	if (c->listeners != NULL)

@@ -50,6 +50,7 @@ struct child {
 struct children {
 	struct shm *shm;
 	const struct listeners *listeners;
+	const struct vocab *vocab; /* NULL: there is none */
 	struct sources *sources; /* wiped in children; may be NULL */
 	const char *user, *group;
 	int dead_pipe[2]; /* read end for children, write end is ours */

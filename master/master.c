@@ -99,6 +99,17 @@ choose_user(struct master *m, const struct conf *c)
 		log_warnx("no user is configured: all processes run as root");
 }
 
+/* The program does without, but should say so. */
+static void
+open_vocabulary(struct master *m)
+{
+	struct gp_error err;
+
+	if (vocab_file_open(&m->vocab, &err) != GP_OK)
+		log_warnx("token counts are estimates: %s", err.text);
+	m->children.vocab = vocab_file_get(&m->vocab);
+}
+
 static enum gp_code
 open_all(struct master *m, struct conf *c, struct gp_error *err)
 {
@@ -121,6 +132,7 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 		}
 		upgrade_adopt(m, h);
 	}
+	open_vocabulary(m);
 	choose_user(m, c);
 	listeners_inherit_managed(&m->listeners);
 	rc = open_state_dir(m, c, err);

@@ -14,6 +14,7 @@
 #include "master/children.h"
 #include "master/handover.h"
 #include "master/paths.h"
+#include "shared/vocab_file.h"
 
 struct master_options {
 	struct sources *sources;
@@ -28,6 +29,7 @@ struct master {
 	char user[256], group[256];
 	int shm_fd, lock_fd, pid_fd;
 	struct shm *shm;
+	struct vocab_file vocab;
 	struct listeners listeners;
 	struct children children;
 

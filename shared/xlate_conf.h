@@ -34,6 +34,13 @@ xlate_conf_env(const struct conf *c)
 			},
 		},
 		.dedups_env = c->enable_env_deduplication,
+		.overflow = {
+#define DIALECT(name, base, expected, overflow)                                \
+	(enum xlate_overflow) c->overflow,
+#include "shared/translate/dialects.def"
+#undef DIALECT
+		},
+		.images_of_last_turn = c->image_scope == IMAGES_LAST_USER_TURN,
 		.count_compat = c->count_shape_compat,
 		.is_strict = c->strict,
 		.holds_args = c->validate_tool_json == TOOL_JSON_BUFFER,

@@ -326,6 +326,20 @@ pick_model(const struct router *r, struct span name, bool has_image,
 	return other;
 }
 
+/* What the window would be if it were not for the images. */
+static int64_t
+unmoved_tokens(const struct router *r, struct span name,
+	const struct model_info *picked)
+{
+	const struct model_info *asked = known_model(r, name);
+
+	if (asked == NULL)
+		asked = name.n == 0 || span_eq(name, r->text.name) ?
+			&r->text :
+			&r->unknown;
+	return asked->is_vision || picked == asked ? 0 : asked->context_tokens;
+}
+
 void
 router_pick(const struct router *r, struct span model, bool has_image,
 	const struct dialect *client, struct arena *a,
@@ -355,6 +369,8 @@ router_pick(const struct router *r, struct span model, bool has_image,
 	out->route.upstream = d;
 	out->route.model = m->name;
 	out->route.info = m;
+	if (has_image)
+		out->route.unmoved_tokens = unmoved_tokens(r, name, m);
 	out->upstream = upstream_of(r, d);
 }
 

@@ -42,6 +42,10 @@ static void
 session_free(struct session *s)
 {
 	release_held(s);
+	counting_cancel(&s->counting);
+	if (s->is_counting)
+		s->worker->ncounts--;
+	session_learn(s);
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
 	count_tally(s);
@@ -86,6 +90,10 @@ put_answer_fields(struct session *s, struct buf *out)
 	xlate_context_field(s->xlate, &value);
 	if (buf_len(&value) > 0)
 		http_out_field(out, "x-glmproxy-context", buf_span(&value));
+	buf_reset(&value, 0);
+	xlate_images_field(s->xlate, &value);
+	if (buf_len(&value) > 0)
+		http_out_field(out, "x-glmproxy-images", buf_span(&value));
 	buf_fini(&value);
 }
 
@@ -189,6 +197,9 @@ end_failed(struct session *s)
 
 	if (f.is_vague)
 		log_sent(s);
+	if (f.kind == LLM_FAIL_CONTEXT && s->refusal.times > 0 &&
+		f.input_tokens > f.limit_tokens)
+		f.input_tokens = s->refusal.first_input;
 	/* The texts must outlive the session's arena. */
 	arena_init(&texts);
 	f.message = arena_dup(&texts, f.message);
@@ -245,6 +256,8 @@ session_step(struct session *s, enum xlate_state state)
 	case XLATE_PENDING:
 		break;
 	case XLATE_OPEN:
+		if (!s->is_sample)
+			client_drop_body(s->client);
 		ev_defer_start(s->worker->ev, &s->flush);
 		break;
 	case XLATE_DONE:
@@ -256,7 +269,8 @@ session_step(struct session *s, enum xlate_state state)
 		break;
 	case XLATE_FAILED:
 		release_exchange(s);
-		end_failed(s);
+		if (!session_resend(s))
+			end_failed(s);
 		break;
 	case XLATE_BROKEN:
 		end_stream(s, true);
@@ -309,6 +323,9 @@ on_head(void *ctx, const struct http_head *head)
 	release_held(s);
 	take_limits(s, head);
 	s->has_head = true;
+	/* What concerns the key is passed on. */
+	s->count_has_failed = head->status / 100 != 2 && head->status != 401 &&
+		head->status != 403;
 	session_step(s, xlate_head(s->xlate, head));
 }
 
@@ -344,6 +361,10 @@ on_done(void *ctx)
 	struct session *s = ctx;
 
 	s->exchange = NULL;
+	if (s->client->purpose == LLM_COUNT && s->count_has_failed) {
+		session_count_locally(s);
+		return;
+	}
 	session_step(s, xlate_end(s->xlate));
 }
 
@@ -362,19 +383,22 @@ static void
 on_fail(void *ctx, const struct gp_error *err)
 {
 	struct session *s = ctx;
-	bool counts = s->client->purpose == LLM_COUNT;
 	enum xlate_state state;
 
 	s->exchange = NULL;
-	if (counts)
-		state = xlate_count_locally(s->xlate);
+	if (s->client->purpose == LLM_COUNT) {
+		log_warnx("req=%.*s: upstream: %s", SPAN_ARG(session_id(s)),
+			err->text);
+		session_count_locally(s);
+		return;
+	}
 	/* It may have said that it was finished before it broke off. */
-	else if (s->has_head && err->code == GP_E_CLOSED &&
+	if (s->has_head && err->code == GP_E_CLOSED &&
 		xlate_upstream_streams(s->xlate))
 		state = xlate_end(s->xlate);
 	else
 		state = fail_upstream(s, err);
-	if (counts || state != XLATE_DONE)
+	if (state != XLATE_DONE)
 		log_warnx("req=%.*s: upstream: %s", SPAN_ARG(session_id(s)),
 			err->text);
 	session_step(s, state);
@@ -416,7 +440,21 @@ session_new(struct client *c, const struct xlate_env *env)
 	s->limits = SPAN_EMPTY;
 	ev_timer_init(&s->heartbeat, w->ev, on_heartbeat);
 	ev_defer_init(&s->flush, on_flush);
-	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
-		c->dialect, c->purpose, env, &s->body);
+	s->env = *env;
+	s->counted = -1;
 	return s;
+}
+
+void
+session_renew(struct session *s)
+{
+	const struct client *c = s->client;
+	struct worker *w = s->worker;
+
+	if (s->xlate != NULL)
+		xlate_fini(s->xlate);
+	release_held(s);
+	s->has_head = false;
+	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
+		c->dialect, c->purpose, &s->env, &s->body);
 }

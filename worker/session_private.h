@@ -3,10 +3,19 @@
 #ifndef WORKER_SESSION_PRIVATE_H
 #define WORKER_SESSION_PRIVATE_H
 
+#include "worker/counting.h"
 #include "worker/session.h"
 
 /* A translated request or an unsent answer. */
 #define SESSION_BODY_MAX (128u << 20)
+
+/* Upstream has refused the request as too long. */
+struct session_refusal {
+	unsigned times;
+	int64_t first_input;  /* tokens of the request as it came */
+	int64_t input, limit; /* tokens, as was said last */
+	int64_t estimate;     /* raw, of what was refused last */
+};
 
 struct session {
 	struct client *client;
@@ -19,10 +28,18 @@ struct session {
 	struct ev_timer heartbeat;
 	struct ev_defer flush; /* one write a turn, whatever came in it */
 	struct router_choice choice;
+	struct xlate_env env;    /* to read the request once more */
+	struct calib_row *calib; /* NULL: no room for this model */
+	struct counting *counting;
+	int64_t counted; /* exactly, by our vocabulary; -1: not */
+	struct session_refusal refusal;
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
+	bool is_sample;   /* the exact count is to be learned from it */
+	bool is_counting; /* one of worker->ncounts */
 	bool is_paused;
-	bool has_head; /* of upstream's answer */
+	bool has_head;         /* of upstream's answer */
+	bool count_has_failed; /* upstream does not count */
 	bool head_sent;
 	bool is_chunked;
 };
@@ -35,6 +52,30 @@ session_id(const struct session *s)
 
 /* Becomes the client's session. */
 struct session *session_new(struct client *c, const struct xlate_env *env);
+/* Read the client's body, anew if need be, and send it on its way. s may be
+ * gone afterwards. */
+void session_go(struct session *s);
+/* Make another xlate in place of the present one. */
+void session_renew(struct session *s);
+
+/* --- session_size.c --- */
+
+/* The route is known: tell xlate what is known of the size. */
+void session_know_size(struct session *s);
+/* So near the limit that it is counted first: session_go comes again. */
+bool session_count_first(struct session *s);
+/* Answer a count without upstream. s may be gone afterwards. */
+void session_count_locally(struct session *s);
+/* The body may be needed again. */
+bool session_keeps_body(struct session *s);
+/* The request was refused as too long: send it differently. False if that is
+ * of no use; else s may be gone. */
+bool session_resend(struct session *s);
+/* Log and count what was left out. */
+void session_tell_removed(const struct session *s);
+/* It has been answered. */
+void session_learn(struct session *s);
+
 /* --- session_usage.c --- */
 
 /* Add what upstream has said of its tokens to the client's and the model's

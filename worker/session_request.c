@@ -8,6 +8,8 @@
 #include "worker/upstream_head.h"
 
 #define HEAD_MAX 131072
+/* Counts that are forwarded at the same time; what is over is counted here. */
+#define COUNTS_AT_ONCE 14
 
 static int64_t
 stall_limit(const struct session *s)
@@ -67,8 +69,8 @@ pick_route(struct session *s)
 	const struct llm_req *r = xlate_request(s->xlate);
 	struct span model = jtext_unescape_dup(&s->arena, r->model);
 
-	router_pick(s->worker->router, model, llm_has_image(r), c->dialect,
-		&s->arena, &s->choice);
+	router_pick(s->worker->router, model, xlate_needs_vision(s->xlate),
+		c->dialect, &s->arena, &s->choice);
 	if (s->choice.notice != NULL)
 		xlate_notice(s->xlate, s->choice.notice, SPAN("model"));
 	log_debug("req=%.*s: %s -> %s, model %.*s", SPAN_ARG(session_id(s)),
@@ -76,24 +78,30 @@ pick_route(struct session *s)
 		SPAN_ARG(s->choice.route.model));
 }
 
-/* Counts go to an upstream that can count, or nowhere. */
+/* Counts go to an upstream that can count, if not too many go there at once. */
 static bool
 counts_locally(const struct session *s)
 {
 	return s->client->purpose == LLM_COUNT &&
 		(!s->worker->conf->forward_count_to_upstream ||
-			s->choice.route.upstream->count_path.n == 0);
+			s->choice.route.upstream->count_path.n == 0 ||
+			s->worker->ncounts >= COUNTS_AT_ONCE);
 }
 
+/* *waits: it is counted first, and session_go will be called again. */
 static enum gp_code
-translate_request(struct session *s, struct buf *body, struct gp_error *err)
+translate_request(
+	struct session *s, struct buf *body, bool *waits, struct gp_error *err)
 {
 	enum gp_code rc = xlate_read(s->xlate, buf_span(&s->client->body), err);
 
 	if (rc != GP_OK)
 		return rc;
 	pick_route(s);
-	return xlate_write(s->xlate, &s->choice.route, body, err);
+	session_know_size(s);
+	*waits = session_count_first(s);
+	return *waits ? GP_OK :
+			xlate_write(s->xlate, &s->choice.route, body, err);
 }
 
 /* A client may ask for more care than the operator does, not for less. */
@@ -119,35 +127,61 @@ make_env(struct client *c)
 	return env;
 }
 
-void
-session_start(struct client *c)
+static void
+send_translated(struct session *s, struct buf *body)
 {
-	struct xlate_env env = make_env(c);
-	struct session *s = session_new(c, &env);
+	struct client *c = s->client;
 	struct secret key;
 	struct span name;
-	struct buf body;
 	struct gp_error err;
-	struct llm_failure f;
 
-	buf_init(&body, SESSION_BODY_MAX);
-	buf_room(&body, buf_len(&c->body));
-	if (translate_request(s, &body, &err) != GP_OK) {
-		buf_fini(&body);
-		f = llm_failure_from(&err, &s->arena);
-		session_step(s, xlate_fail(s->xlate, &f));
-		return;
-	}
-	client_drop_body(c);
-	if (counts_locally(s)) {
-		buf_fini(&body);
-		session_step(s, xlate_count_locally(s->xlate));
-		return;
+	if (c->purpose == LLM_COUNT) {
+		s->is_counting = true;
+		s->worker->ncounts++;
+		metrics_add(&s->worker->metrics->counts_forwarded, 1);
 	}
 	/* Admitted by the same rule when its head came. */
 	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,
 		    &err) != GP_OK)
 		GP_UNREACHED();
-	send_upstream(s, &key, &body);
+	send_upstream(s, &key, body);
 	secret_wipe(&key);
+}
+
+void
+session_go(struct session *s)
+{
+	struct client *c = s->client;
+	struct buf body;
+	struct gp_error err;
+	struct llm_failure f;
+	bool waits = false;
+
+	session_renew(s);
+	buf_init(&body, SESSION_BODY_MAX);
+	buf_room(&body, buf_len(&c->body));
+	if (translate_request(s, &body, &waits, &err) != GP_OK) {
+		buf_fini(&body);
+		f = llm_failure_from(&err, &s->arena);
+		session_step(s, xlate_fail(s->xlate, &f));
+		return;
+	}
+	if (waits || counts_locally(s)) {
+		buf_fini(&body);
+		if (!waits)
+			session_count_locally(s);
+		return;
+	}
+	session_tell_removed(s);
+	if (!session_keeps_body(s))
+		client_drop_body(c);
+	send_translated(s, &body);
+}
+
+void
+session_start(struct client *c)
+{
+	struct xlate_env env = make_env(c);
+
+	session_go(session_new(c, &env));
 }

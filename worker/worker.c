@@ -11,6 +11,7 @@
 #include "shared/sys/proc.h"
 #include "worker/accept.h"
 #include "worker/client.h"
+#include "worker/counting.h"
 #include "worker/session.h"
 
 #define BEAT_MS (LINK_BEAT_MS / 2)
@@ -172,6 +173,7 @@ begin(struct worker_main *m, const struct link *link)
 	w->slot = link_slot(link);
 	w->metrics = &w->slot->metrics;
 	w->router = &m->router;
+	w->vocab = link->vocab;
 	/* NOLINTBEGIN(concurrency-mt-unsafe): a worker has one thread. */
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
@@ -180,6 +182,7 @@ begin(struct worker_main *m, const struct link *link)
 	proc_signals_watch(signals, ARRAY_LEN(signals));
 	w->ev = ev_new();
 	list_init(&w->clients);
+	list_init(&w->countings);
 	xlate_scratch_init(&w->scratch);
 	if (router_init(&m->router, link, &err) != GP_OK)
 		fatalx(LOG_EXIT_BARRED, "%s", err.text);
@@ -209,6 +212,7 @@ end(struct worker_main *m)
 			session_cancel(c->session);
 		client_close(c);
 	}
+	counting_end_all(w);
 	ev_timer_stop(&m->beat);
 	ev_timer_stop(&m->deadline);
 	ev_io_stop(&m->dead_pipe);

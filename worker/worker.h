@@ -9,6 +9,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include "shared/count/vocab.h"
 #include "shared/sys/ev.h"
 #include "shared/sys/link.h"
 #include "shared/translate/xlate.h"
@@ -28,6 +29,10 @@ struct worker {
 	struct router *router;
 	struct upstreams *upstreams;
 	struct xlate_scratch scratch;
+	const struct vocab *vocab; /* NULL: none was found */
+	struct list countings;     /* counting.h */
+	size_t nlearning;          /* of those, for nobody but the ratio */
+	size_t ncounts;            /* forwarded counts under way */
 	struct list clients;
 	size_t nclients;
 	size_t buffered; /* bytes of bodies and output, against the limit */

@@ -34,6 +34,11 @@ enum conf_thinking {
 	THINKING_FALSE
 };
 
+enum conf_images {
+	IMAGES_ANY,
+	IMAGES_LAST_USER_TURN
+};
+
 enum conf_tool_json {
 	TOOL_JSON_OFF,
 	TOOL_JSON_BUFFER

@@ -25,6 +25,8 @@
 #define LINK_LISTENERS_MAX 16
 #define LINK_HOSTS_MAX     3
 
+struct vocab;
+
 struct link {
 	const struct conf *conf;
 	struct shm *shm;
@@ -37,6 +39,7 @@ struct link {
 	 * name while processes of the older generation still use the entry. */
 	uint8_t hosts[LINK_HOSTS_MAX];
 	size_t nhosts;
+	const struct vocab *vocab; /* for exact counts; NULL: there is none */
 };
 
 /* Entry points of the children: never return. Defined in worker/worker.c and

@@ -29,6 +29,7 @@ struct llm_failure {
 	bool is_vague;
 	/* LLM_FAIL_CONTEXT: dialects write the text from these. */
 	int64_t input_tokens, completion_tokens, limit_tokens;
+	bool is_counted; /* input_tokens is upstream's own count */
 };
 
 /* kind and message, everything else unset. */

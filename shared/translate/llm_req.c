@@ -80,39 +80,6 @@ llm_add_extra(struct llm_req *r, const struct dialect *owner, struct jesc key,
 }
 
 static bool
-holds_image(const struct llm_parts *parts)
-{
-	for (size_t i = 0; i < parts->n; i++) {
-		if (parts->v[i].kind == LLM_PART_IMAGE)
-			return true;
-	}
-	return false;
-}
-
-static bool
-turn_holds_image(const struct llm_turn *t)
-{
-	if (holds_image(&t->parts))
-		return true;
-	for (size_t i = 0; i < t->parts.n; i++) {
-		/* Results do not nest. */
-		if (holds_image(&t->parts.v[i].parts))
-			return true;
-	}
-	return false;
-}
-
-bool
-llm_has_image(const struct llm_req *r)
-{
-	for (size_t i = 0; i < r->turns.n; i++) {
-		if (turn_holds_image(&r->turns.v[i]))
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_id_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

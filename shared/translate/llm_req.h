@@ -206,9 +206,6 @@ void llm_add_verbatim(
 void llm_add_extra(struct llm_req *r, const struct dialect *owner,
 	struct jesc key, struct jraw value, bool is_minor);
 
-/* An image anywhere, also in tool results. */
-bool llm_has_image(const struct llm_req *r);
-
 /*
  * Arguments as a JSON object. Text that is blank or null is {}; a JSON object
  * is taken as it is written; anything else becomes the sentinel

@@ -187,6 +187,8 @@ count_overflow(const struct zai_said *said, const struct profile_asked *asked,
 		m = asked->limit_tokens;
 	if (n == 0)
 		n = asked->estimated_input;
+	else
+		f->is_counted = true;
 	f->completion_tokens = MAX(asked->max_tokens, 0);
 	/* It was refused, so it was too much, whatever the estimate says. */
 	if (m > 0 && n <= m && f->completion_tokens <= m - n)

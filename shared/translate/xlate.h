@@ -47,12 +47,33 @@ struct xlate_counting {
 	int64_t expected[DIALECT_COUNT];
 };
 
+/* What is done with a conversation that outgrows the model. */
+enum xlate_overflow {
+	XLATE_OVERFLOW_AUTO,     /* cut where an image moved it into a smaller
+				    window, else as ERROR */
+	XLATE_OVERFLOW_TRUNCATE, /* the oldest turns are left out */
+	XLATE_OVERFLOW_ERROR,    /* the error on which clients compact */
+};
+
+/* How often one request may be refused as too long. */
+#define XLATE_REFUSALS_MAX 2
+
+/* What is known of a request's size beside the estimate; 0: not known. */
+struct xlate_input {
+	int64_t tokens;    /* of input, the best guess */
+	int64_t least;     /* certainly not less */
+	int64_t limit;     /* the window, as upstream has said */
+	unsigned refusals; /* by upstream, of this request as too long */
+};
+
 /* Chance and time, so that tests can repeat them; options of the operator. */
 struct xlate_env {
 	int64_t now_wall_s;
 	uint64_t random[XLATE_RANDOM]; /* two ids' worth */
 	struct profile_options options;
 	struct xlate_counting counting;
+	enum xlate_overflow overflow[DIALECT_COUNT]; /* of clients */
+	bool images_of_last_turn; /* only they decide about the route */
 	bool dedups_env; /* of repeated environment blocks the newest stays */
 	bool count_compat;
 	enum llm_markup markup; /* tool calls that answers hold as text */
@@ -81,6 +102,9 @@ struct xlate_route {
 	const struct dialect *upstream;
 	struct span model;             /* wire name; copied */
 	const struct model_info *info; /* never NULL; outlives the xlate */
+	/* Window of the model that it would be if the request had no images, in
+	 * tokens; 0 if it is this one. */
+	int64_t unmoved_tokens;
 };
 
 struct xlate;
@@ -101,13 +125,25 @@ enum gp_code xlate_read(
 	struct xlate *x, struct span body, struct gp_error *err) GP_WUR;
 /* Between xlate_read and xlate_write. */
 const struct llm_req *xlate_request(const struct xlate *x);
+/* Images that the upstream is sent. */
+size_t xlate_images(const struct xlate *x);
+/* The operator wants conversations cut rather than errors. */
+bool xlate_always_cuts(const struct xlate *x);
+/* The route has to lead to a model that sees images. */
+bool xlate_needs_vision(const struct xlate *x);
 /* Input tokens by the local estimate; known after xlate_read. */
 int64_t xlate_estimate(const struct xlate *x);
+/* The same by what is known better; xlate_write may cut the request. */
+int64_t xlate_input_tokens(const struct xlate *x);
+/* Before xlate_write, and again before a count is answered. */
+void xlate_know_input(struct xlate *x, const struct xlate_input *in);
 /* Environment blocks that were removed; known after xlate_read. */
 const struct llm_dedup_report *xlate_dedup(const struct xlate *x);
 
 /* The request for upstream, appended to `to`. Afterwards the body given to
- * xlate_read may go. GP_E_UNSUPPORTED is what strictness refuses. */
+ * xlate_read may go. GP_E_UNSUPPORTED is what strictness refuses; after
+ * GP_E_LIMIT the xlate has failed and xlate_failure() tells the client that the
+ * context window is exceeded. */
 enum gp_code xlate_write(struct xlate *x, const struct xlate_route *route,
 	struct buf *to, struct gp_error *err) GP_WUR;
 
@@ -130,6 +166,12 @@ enum xlate_state xlate_state(const struct xlate *x);
 /* After XLATE_FAILED or XLATE_BROKEN. */
 const struct llm_failure *xlate_failure(const struct xlate *x);
 const struct llm_tally *xlate_tally(const struct xlate *x);
+/* After XLATE_FAILED: upstream has refused the request as too long, and cut, or
+ * with less output asked for, it may be accepted. For that it is read again, by
+ * another xlate that knows of it. */
+bool xlate_may_resend(const struct xlate *x);
+/* What was left out because the window is too small. */
+const struct llm_removed *xlate_removed(const struct xlate *x);
 /* Value of x-glmproxy-notice; complete once the state is not pending. */
 void xlate_notices(const struct xlate *x, struct buf *to);
 /* Add one of the caller's own, before xlate_write. */
@@ -150,6 +192,9 @@ bool xlate_upstream_streams(const struct xlate *x);
 /* What of the context is known to be used, as the value of a header; nothing
  * before xlate_write. */
 void xlate_context_field(const struct xlate *x, struct buf *to);
+/* Which images decide about the route, and what became of them, as the value of
+ * a header; nothing for requests without. */
+void xlate_images_field(const struct xlate *x, struct buf *to);
 /* Name for the head of the answer and of error bodies: "req_..." */
 struct span xlate_request_id(const struct xlate *x);
 

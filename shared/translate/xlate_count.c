@@ -31,7 +31,7 @@ count_done(struct xlate *x, int64_t tokens, bool is_estimate)
 enum xlate_state
 xlate_count_locally(struct xlate *x)
 {
-	return count_done(x, x->estimate, true);
+	return count_done(x, xlate_input_tokens(x), true);
 }
 
 enum xlate_state
@@ -49,5 +49,5 @@ xlate_count_end(struct xlate *x)
 			&tokens) &&
 		tokens >= 0)
 		return count_done(x, tokens, false);
-	return count_done(x, x->estimate, true);
+	return count_done(x, xlate_input_tokens(x), true);
 }

@@ -6,6 +6,9 @@
 #include "shared/translate/llm_guard.h"
 #include "shared/translate/xlate.h"
 
+#define XLATE_ANSWER_MAX (64u << 20) /* bytes of an unstreamed answer */
+#define XLATE_ERROR_MAX  65536 /* bytes of an error answer that are read */
+
 /* What an upstream answer is made of. */
 enum xlate_reply {
 	REPLY_NONE, /* no head yet */
@@ -42,7 +45,11 @@ struct xlate {
 	struct arena tree;
 	struct llm_req req;
 	struct llm_dedup_report dedup;
+	size_t images, images_left_out;
 	int64_t estimate;
+	struct xlate_input input;
+	int64_t unmoved_tokens;
+	struct llm_removed removed;
 	bool is_stream;  /* towards the client */
 	bool wants_json; /* before the profile emulates that */
 
@@ -84,6 +91,11 @@ struct span xlate_mend_text(struct xlate *x, struct span s);
 /* Of a frame that is no JSON, drop what may be half of an earlier one that was
  * cut off by it. False, with *ev as it was, if nothing whole is left. */
 bool xlate_mend_frame(struct xlate *x, struct sse_event *ev);
+
+/* Cut the conversation, or ask for less output, where the request is known not
+ * to fit; GP_E_LIMIT, and the xlate has failed, where that is of no use. */
+enum gp_code xlate_fit_input(struct xlate *x, struct gp_error *err) GP_WUR;
+enum gp_code xlate_fit_output(struct xlate *x, struct gp_error *err) GP_WUR;
 
 /* Remember what xlate_sent_fields tells. keys: as written, in memory of the
  * caller; or the document's. */

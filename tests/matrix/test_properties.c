@@ -179,7 +179,9 @@ carried(struct run *run, const struct dialect *client,
 					       .force_thinking = -1,
 					       .replay_reasoning = true,
 				       } };
-	const struct xlate_route route = { upstream, model->name, model };
+	const struct xlate_route route = {
+		.upstream = upstream, .model = model->name, .info = model
+	};
 	struct buf out, up;
 	struct gp_error err;
 	struct xlate *const x = xlate_new(&run->arena, &run->scratch,

@@ -90,30 +90,6 @@ test_tree(void **state)
 }
 
 static void
-test_has_image(void **state)
-{
-	struct llm_req r;
-	struct llm_turn *t;
-	struct llm_part *p;
-
-	(void)state;
-	llm_req_init(&r, &arena, LLM_CHAT);
-	assert_false(llm_has_image(&r));
-	t = llm_add_turn(&r, LLM_USER, 0);
-	llm_add_text(&r, &t->parts, JESC("a"));
-	p = llm_add_part(&r, &t->parts, LLM_PART_RESULT);
-	llm_add_text(&r, &p->parts, JESC("b"));
-	assert_false(llm_has_image(&r));
-	(void)llm_add_part(&r, &p->parts, LLM_PART_IMAGE);
-	assert_true(llm_has_image(&r));
-
-	llm_req_init(&r, &arena, LLM_CHAT);
-	t = llm_add_turn(&r, LLM_USER, 0);
-	(void)llm_add_part(&r, &t->parts, LLM_PART_IMAGE);
-	assert_true(llm_has_image(&r));
-}
-
-static void
 test_clean_id(void **state)
 {
 	static const struct {
@@ -146,8 +122,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_init, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			test_has_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clean_id, setup, teardown),
 	};
 

@@ -190,7 +190,9 @@ test_notices_of_the_caller(void **state)
 	const struct xlate_env env = { .options = { .force_thinking = -1,
 					       .replay_reasoning = true },
 		.is_strict = true };
-	const struct xlate_route route = { g.upstream, g.model->name, g.model };
+	const struct xlate_route route = {
+		.upstream = g.upstream, .model = g.model->name, .info = g.model
+	};
 	struct xlate_scratch scratch;
 	struct arena arena;
 	struct buf in, up, out;

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session_size.c - what is known of a request's size, and what is made of it.
+ *
+ * The estimate from bytes is corrected by what upstream's counts have taught.
+ * Near the limit of the window the request is counted exactly first. When
+ * upstream refuses it as too long all the same, it is sent once more, cut, or
+ * with less output asked for, where the operator's choice allows that.
+ */
+#include "shared/base/check.h"
+#include "shared/sys/log.h"
+#include "worker/session_private.h"
+
+/* Percent of the window from which on the exact count is worth its time. */
+#define NEAR_LIMIT_PERCENT 85
+
+/*
+ * How far upstream's count may be below ours by the exact count, in percent:
+ * when the ratio has been learned, and when it has not.
+ */
+#define SURE_PERCENT   95
+#define UNSURE_PERCENT 60
+
+/* Requests of which the exact ratio is learned: the first ones of a model, then
+ * one of so many. */
+#define LEARN_FIRST     32
+#define LEARN_ONE_OF    1024
+#define LEARN_BYTES_MAX (1u << 20)
+
+static struct calib_row *
+row_of(struct session *s)
+{
+	const struct xlate_route *r = &s->choice.route;
+
+	return calib_row(&s->worker->link->shm->calib,
+		arena_printf(&s->arena, "%s/%.*s", r->upstream->name,
+			SPAN_ARG(r->model)));
+}
+
+static int64_t
+quick_tokens(const struct session *s)
+{
+	return calib_apply(
+		calib_get(s->calib, CALIB_QUICK), xlate_estimate(s->xlate));
+}
+
+static struct xlate_input
+counted_input(const struct session *s)
+{
+	const struct calib_ratio r = calib_get(s->calib, CALIB_EXACT);
+	const int64_t tokens = calib_apply(r, s->counted);
+
+	return (struct xlate_input){
+		.tokens = tokens,
+		.least = tokens *
+			(r.samples >= CALIB_SURE ? SURE_PERCENT :
+						   UNSURE_PERCENT) /
+			100,
+	};
+}
+
+/* Upstream has counted what it was sent, which may have been cut. */
+static struct xlate_input
+refused_input(const struct session *s)
+{
+	const struct session_refusal *r = &s->refusal;
+	const int64_t tokens = (int64_t)((double)r->input *
+		(double)xlate_estimate(s->xlate) / (double)r->estimate);
+
+	return (struct xlate_input){
+		.tokens = tokens,
+		.least = tokens,
+		.limit = r->limit,
+		.refusals = r->times,
+	};
+}
+
+void
+session_know_size(struct session *s)
+{
+	struct xlate_input in = { 0 };
+
+	s->calib = row_of(s);
+	if (s->refusal.times > 0)
+		in = refused_input(s);
+	else if (s->counted > 0)
+		in = counted_input(s);
+	else
+		in.tokens = quick_tokens(s);
+	xlate_know_input(s->xlate, &in);
+}
+
+/* --- counting ------------------------------------------------------------- */
+
+static void
+on_counted(void *ctx, int64_t tokens)
+{
+	struct session *s = ctx;
+
+	s->counting = NULL;
+	s->counted = tokens;
+	session_go(s);
+}
+
+static bool
+is_near_limit(const struct session *s)
+{
+	const int64_t limit = s->choice.route.info->context_tokens;
+
+	return limit > 0 && quick_tokens(s) > limit / 100 * NEAR_LIMIT_PERCENT;
+}
+
+bool
+session_count_first(struct session *s)
+{
+	const struct client *c = s->client;
+
+	/* How upstream counts images is not known. */
+	if (s->counted >= 0 || s->refusal.times > 0 || c->purpose != LLM_CHAT ||
+		xlate_images(s->xlate) > 0 || !is_near_limit(s))
+		return false;
+	s->counting = counting_start(s->worker, c->dialect, c->purpose,
+		buf_span(&c->body), on_counted, s);
+	return s->counting != NULL;
+}
+
+static void
+on_count_for_client(void *ctx, int64_t tokens)
+{
+	struct session *s = ctx;
+
+	s->counting = NULL;
+	s->counted = tokens;
+	session_know_size(s);
+	session_step(s, xlate_count_locally(s->xlate));
+}
+
+void
+session_count_locally(struct session *s)
+{
+	const struct client *c = s->client;
+
+	metrics_add(&s->worker->metrics->counts_local, 1);
+	s->counting = counting_start(s->worker, c->dialect, c->purpose,
+		buf_span(&c->body), on_count_for_client, s);
+	if (s->counting == NULL)
+		session_step(s, xlate_count_locally(s->xlate));
+}
+
+/* --- what the body is kept for -------------------------------------------- */
+
+/* Counting it exactly afterwards, off everybody's way, teaches the ratio. */
+static bool
+is_sample(const struct session *s)
+{
+	const struct worker *w = s->worker;
+
+	return w->vocab != NULL && s->client->purpose == LLM_CHAT &&
+		s->calib != NULL && w->nlearning == 0 &&
+		xlate_images(s->xlate) == 0 &&
+		xlate_estimate(s->xlate) >= CALIB_TOKENS_MIN &&
+		buf_len(&s->client->body) <= LEARN_BYTES_MAX &&
+		(calib_get(s->calib, CALIB_EXACT).samples < LEARN_FIRST ||
+			worker_random(s->worker) % LEARN_ONE_OF == 0);
+}
+
+/* Upstream may refuse it as too long: it must be near enough to the limit. */
+static bool
+may_be_refused(const struct session *s)
+{
+	const int64_t limit = s->choice.route.info->context_tokens;
+
+	return s->client->purpose == LLM_CHAT &&
+		(xlate_input_tokens(s->xlate) +
+					xlate_request(s->xlate)->max_tokens >=
+				limit / 2 ||
+			xlate_always_cuts(s->xlate));
+}
+
+bool
+session_keeps_body(struct session *s)
+{
+	s->is_sample = is_sample(s);
+	return s->is_sample || s->client->purpose == LLM_COUNT ||
+		may_be_refused(s);
+}
+
+void
+session_learn(struct session *s)
+{
+	const struct llm_fill fill = llm_fill_of(&xlate_tally(s->xlate)->usage);
+
+	if (fill.is_estimate || fill.input <= 0 ||
+		xlate_state(s->xlate) != XLATE_DONE ||
+		xlate_images(s->xlate) > 0)
+		return;
+	calib_learn(
+		s->calib, CALIB_QUICK, xlate_estimate(s->xlate), fill.input);
+	/* What was cut is not what the body says. */
+	if (s->is_sample && xlate_removed(s->xlate)->messages == 0)
+		counting_learn(s->worker, s->client->dialect, &s->client->body,
+			s->calib, fill.input);
+}
+
+/* --- refusals ------------------------------------------------------------- */
+
+bool
+session_resend(struct session *s)
+{
+	const struct llm_failure *f = xlate_failure(s->xlate);
+	struct session_refusal *r = &s->refusal;
+
+	if (f->kind != LLM_FAIL_CONTEXT)
+		return false;
+	if (f->is_counted && xlate_images(s->xlate) == 0)
+		calib_learn(s->calib, CALIB_QUICK, xlate_estimate(s->xlate),
+			f->input_tokens);
+	if (r->times == 0)
+		r->first_input = f->input_tokens;
+	if (!xlate_may_resend(s->xlate) || buf_len(&s->client->body) == 0) {
+		metrics_add(&s->worker->metrics->overflow_errors, 1);
+		return false;
+	}
+	r->times++;
+	r->input = f->input_tokens;
+	r->limit = f->limit_tokens;
+	r->estimate = MAX(xlate_estimate(s->xlate), 1);
+	metrics_add(&s->worker->metrics->overflow_resends, 1);
+	log_info("req=%.*s: upstream takes %lld tokens, not %lld: once more",
+		SPAN_ARG(session_id(s)), (long long)r->limit,
+		(long long)r->input);
+	session_go(s);
+	return true;
+}
+
+void
+session_tell_removed(const struct session *s)
+{
+	const struct llm_removed *r = xlate_removed(s->xlate);
+	struct metrics *m = s->worker->metrics;
+
+	if (r->messages == 0)
+		return;
+	metrics_add(&m->truncations, 1);
+	metrics_add(&m->messages_removed, (uint64_t)r->messages);
+	log_warnx("req=%.*s: %lld messages of %lld tokens do not fit into the "
+		  "%lld of %.*s: %lld of them are left out",
+		SPAN_ARG(session_id(s)),
+		(long long)xlate_request(s->xlate)->turns.n,
+		(long long)r->original_tokens,
+		(long long)s->choice.route.info->context_tokens,
+		SPAN_ARG(s->choice.route.model), (long long)r->messages);
+}
