@@ -51,7 +51,7 @@ struct children {
 	struct shm *shm;
 	const struct listeners *listeners;
 	const struct vocab *vocab; /* NULL: there is none */
-	struct sources *sources; /* wiped in children; may be NULL */
+	struct sources *sources;   /* wiped in children; may be NULL */
 	const char *user, *group;
 	int dead_pipe[2]; /* read end for children, write end is ours */
 	struct child_limits limits;

@@ -391,7 +391,9 @@ translate(struct job *j)
 	if (code != EXIT_DONE)
 		return code;
 	if (translate_request(j, &err) != GP_OK) {
-		f = llm_failure_from(&err, &j->arena);
+		f = xlate_state(j->xlate) == XLATE_FAILED ?
+			*xlate_failure(j->xlate) :
+			llm_failure_from(&err, &j->arena);
 		return print_failure(j, &f);
 	}
 	if (j->opt[OPT_ANSWER] != NULL)

@@ -18,8 +18,9 @@ CHANCE = re.compile(rb'(?<=chatcmpl-)\w{24}|(?<=msg_)\w{24}|(?<=req_)\w{24}'
                     rb'|(?<=toolu_)\w{24}|(?<=call_)\w{24}'
                     rb'|(?<="created":)\d+')
 # Keys of a case that the command cannot play, and those that are settings.
-OWN_CASE = {"purpose", "content_type", "retry_after", "end"}
-SETTINGS = ("replay_reasoning", "validate_tool_json", "tool_markup", "strict",
+OWN_CASE = {"purpose", "content_type", "retry_after", "end", "date",
+            "input_tokens", "unmoved_tokens"}
+SETTINGS = ("replay_reasoning", "validate_tool_json", "tool_markup", "strict", "image_scope",
             "enable_env_deduplication")
 
 

@@ -155,12 +155,23 @@ take_setting(struct golden *g, struct span key, struct span value)
 {
 	static const char *const checks[] = { "off", "buffer" };
 	static const char *const switches[] = { "off", "on" };
+	static const char *const overflows[] = { "auto", "truncate", "error" };
+	static const char *const scopes[] = { "any", "last_user_turn" };
 	static const char *const markups[] = { "off", "recover", "strip" };
 
 	if (span_eq(key, SPAN("replay_reasoning")))
 		g->replays_reasoning = is_yes(g, value);
 	else if (span_eq(key, SPAN("context")))
 		g->has_context = choose(g, value, switches, 2) == 1;
+	else if (span_eq(key, SPAN("overflow")))
+		g->overflow = (enum xlate_overflow)choose(
+			g, value, overflows, ARRAY_LEN(overflows));
+	else if (span_eq(key, SPAN("input_tokens")))
+		g->input_tokens = (int64_t)number(g, value);
+	else if (span_eq(key, SPAN("unmoved_tokens")))
+		g->unmoved_tokens = (int64_t)number(g, value);
+	else if (span_eq(key, SPAN("image_scope")))
+		g->images_of_last_turn = choose(g, value, scopes, 2) == 1;
 	else if (span_eq(key, SPAN("context_tokens")))
 		g->context_tokens = (int64_t)number(g, value);
 	else if (span_eq(key, SPAN("strict")))
@@ -310,13 +321,23 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 			/* The configuration's defaults. */
 			.expected = { 128000, 200000 },
 		},
+		.overflow = { g->overflow, g->overflow },
+		.images_of_last_turn = g->images_of_last_turn,
 		.is_strict = g->is_strict,
 		.dedups_env = g->dedups_env,
 		.holds_args = g->holds_args,
 		.markup = g->markup,
 	};
-	const struct xlate_route route = { g->upstream, g->model->name,
-		&w->model };
+	const struct xlate_route route = {
+		.upstream = g->upstream,
+		.model = g->model->name,
+		.info = &w->model,
+		.unmoved_tokens = g->unmoved_tokens,
+	};
+	const struct xlate_input input = {
+		.tokens = g->input_tokens,
+		.least = g->input_tokens,
+	};
 	enum gp_code rc;
 
 	w->model = *g->model;
@@ -328,6 +349,7 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 	buf_init(&w->out, 8 * GOLDEN_BYTES_MAX);
 	w->xlate = xlate_new(&w->arena, &w->scratch, &profile_zai, g->client,
 		g->purpose, &env, &w->out);
+	xlate_know_input(w->xlate, &input);
 	rc = xlate_read(w->xlate, in, err);
 	return rc == GP_OK ? xlate_write(w->xlate, &route, &w->up, err) : rc;
 }

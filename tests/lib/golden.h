@@ -29,6 +29,10 @@
  *	enable_env_deduplication   yes (default), no
  *	context            off (default), on: token_scaling and context_info
  *	context_tokens     the model's window, default by the table
+ *	overflow           auto (default), truncate, error
+ *	input_tokens       counted before, default not
+ *	unmoved_tokens     window of the model without images, default the same
+ *	image_scope        any (default), last_user_turn
  *
  * and expected:
  *
@@ -79,6 +83,9 @@ struct golden {
 	const struct dialect *client, *upstream;
 	const struct model_info *model;
 	int64_t context_tokens; /* 0: the model's */
+	int64_t input_tokens, unmoved_tokens;
+	enum xlate_overflow overflow;
+	bool images_of_last_turn;
 	enum llm_purpose purpose;
 	unsigned status;
 	struct span content_type, retry_after, date;

@@ -123,7 +123,8 @@ compare_refusal(
 	struct arena a;
 
 	arena_init(&a);
-	f = llm_failure_from(err, &a);
+	f = xlate_state(x) == XLATE_FAILED ? *xlate_failure(x) :
+					     llm_failure_from(err, &a);
 	compare_failure(g, x, &f);
 	arena_fini(&a);
 }
