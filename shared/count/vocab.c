@@ -105,14 +105,16 @@ vocab_find(const struct vocab *v, struct span token)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* As in vocab.py; the file's length is a multiple of 8. */
+/* As in vocab.py: all but the magic and the sum itself. The file's length is a
+ * multiple of 8. */
 static uint64_t
-sum_of(struct span s)
+sum_of(struct span file)
 {
 	uint64_t h = SUM_START;
 
-	for (size_t i = 0; s.n - i >= SWAR_BYTES; i += SWAR_BYTES)
-		h = hash_step(h, swar_load(s.p + i));
+	for (size_t i = AT_VERSION; file.n - i >= SWAR_BYTES; i += SWAR_BYTES)
+		if (i != AT_SUM)
+			h = hash_step(h, swar_load(file.p + i));
 	return h;
 }
 
@@ -162,7 +164,7 @@ vocab_open(struct vocab *v, struct span file, struct gp_error *err)
 	if (rc != GP_OK)
 		return rc;
 	sum = swar_load(file.p + AT_SUM);
-	if (sum != sum_of(span_from(file, AT_NAME)))
+	if (sum != sum_of(file))
 		return gp_fail(
 			err, GP_E_SYNTAX, "the vocabulary file is damaged");
 	for (unsigned c = 0; c <= UINT8_MAX; c++) {

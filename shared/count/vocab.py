@@ -77,11 +77,11 @@ def build(tokens, name):
             + struct.pack("<8x%dI" % len(ends), *ends)
             + struct.pack("<%dI" % count, *slots) + b"".join(tokens))
     rest += b"\0" * (-len(rest) % 8)
+    sizes = struct.pack("<4I", VERSION, len(tokens), count, end)
     total = SUM_START
-    for (word,) in struct.iter_unpack("<Q", rest):
+    for (word,) in struct.iter_unpack("<Q", sizes + rest):
         total = step(total, word)
-    return MAGIC + struct.pack("<4IQ", VERSION, len(tokens), count, end,
-                               total) + rest
+    return MAGIC + sizes + struct.pack("<Q", total) + rest
 
 
 def main():
