@@ -36,10 +36,11 @@ struct truncation {
 	struct llm_req *r;
 	struct turn *turns;
 	int64_t limit, total, fixed; /* weights; fixed always stays */
-	size_t last_user;
+	size_t last_user;            /* turn */
 	/* The first of each kind behind the least that has to go, and the last
-	 * of any. */
-	struct point user, assistant, last;
+	 * of them all. */
+	struct point user, assistant;
+	struct point last_user_point, last;
 };
 
 /* --- calls and results ---------------------------------------------------- */
@@ -159,7 +160,8 @@ find_points(struct truncation *t, int64_t least)
 	size_t before = NO_TURN, reach = 0;
 	int64_t gone = 0;
 
-	t->user.turn = t->assistant.turn = t->last.turn = NO_TURN;
+	t->user.turn = t->assistant.turn = NO_TURN;
+	t->last.turn = t->last_user_point.turn = NO_TURN;
 	for (size_t i = 0; i < r->turns.n; i++) {
 		const struct point here = { i, gone };
 		bool is_user, is_assistant;
@@ -173,6 +175,8 @@ find_points(struct truncation *t, int64_t least)
 		is_user = is_user && is_user_point(t, before, i);
 		if (is_user || is_assistant)
 			t->last = here;
+		if (is_user)
+			t->last_user_point = here;
 		if (gone >= least && is_user && t->user.turn == NO_TURN)
 			t->user = here;
 		if (gone >= least && is_assistant &&
@@ -223,15 +227,6 @@ count_messages(const struct llm_req *r, size_t at)
 	return n;
 }
 
-static struct llm_turn
-instead_turn(struct llm_req *r, size_t source)
-{
-	struct llm_turn t = { .role = LLM_USER, .source = source };
-
-	llm_add_text(r, &t.parts, r->instead);
-	return t;
-}
-
 /* There is at least one turn that goes, so that there is room for the one that
  * may come. */
 static void
@@ -248,6 +243,27 @@ cut_at(struct llm_req *r, size_t at, const struct llm_turn *instead)
 	r->turns.n = kept;
 }
 
+/* The place for a cut that leaves no more than fits, of those that are worth
+ * trying; *rest is what stays then. False if there is none. */
+static bool
+find_place(struct truncation *t, int64_t filler, struct point *p, int64_t *rest)
+{
+	const struct point chosen = choose(t);
+	const struct point places[] = { chosen, t->last, t->last_user_point };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		*p = places[i];
+		if (p->turn == NO_TURN)
+			continue;
+		*rest = t->total - p->gone +
+			(t->r->turns.v[p->turn].role == LLM_ASSISTANT ? filler :
+									0);
+		if (*rest <= t->limit)
+			return true;
+	}
+	return false;
+}
+
 bool
 llm_truncate(struct llm_req *r, int64_t limit, struct llm_cut *out)
 {
@@ -257,7 +273,8 @@ llm_truncate(struct llm_req *r, int64_t limit, struct llm_cut *out)
 			r->arena, MAX(r->turns.n, 1), sizeof(*t.turns)),
 		.limit = MIN(MAX(limit, 0), LIMIT_MAX) * LLM_WEIGHT,
 	};
-	struct llm_turn instead = { 0 };
+	struct llm_turn instead = { .role = LLM_USER };
+	bool needs_user;
 	struct point p;
 	int64_t rest;
 
@@ -268,24 +285,16 @@ llm_truncate(struct llm_req *r, int64_t limit, struct llm_cut *out)
 	out->tokens_after = out->tokens_before;
 	if (t.total <= t.limit)
 		return true;
-	if (t.fixed >= t.limit)
+	llm_add_text(r, &instead.parts, JESC(LLM_TRUNCATED));
+	if (t.fixed >= t.limit ||
+		!find_place(&t, llm_weigh_turn(&instead), &p, &rest))
 		return false;
-	p = choose(&t);
-	if (p.turn == NO_TURN)
-		return false;
-	rest = t.total - p.gone;
-	if (r->turns.v[p.turn].role == LLM_ASSISTANT) {
-		r->instead = JESC(LLM_TRUNCATED);
-		instead = instead_turn(r, r->turns.v[p.turn].source);
-		rest += llm_weigh_turn(&instead);
-	}
-	if (rest > t.limit) {
-		r->instead = JESC_EMPTY;
-		return false;
-	}
+	needs_user = r->turns.v[p.turn].role == LLM_ASSISTANT;
+	instead.source = r->turns.v[p.turn].source;
 	out->tokens_after = llm_weight_tokens(rest);
 	out->messages = count_messages(r, p.turn);
-	r->kept_from = r->turns.v[p.turn].source;
-	cut_at(r, p.turn, instead.parts.n > 0 ? &instead : NULL);
+	r->kept_from = instead.source;
+	r->instead = needs_user ? JESC(LLM_TRUNCATED) : JESC_EMPTY;
+	cut_at(r, p.turn, needs_user ? &instead : NULL);
 	return true;
 }

@@ -22,7 +22,7 @@
  * the conversation grows by a step, as it never depends on what is still to
  * come. Where F is more than half of L, a step is a quarter of the room that it
  * leaves, and half of that room may stay filled. If no cut takes away as much
- * as D, the last one there is will do when the rest fits into L.
+ * as D, the last one there is will do if what stays fits into L.
  */
 #ifndef TRANSLATE_LLM_TRUNCATE_H
 #define TRANSLATE_LLM_TRUNCATE_H

@@ -1,10 +1,11 @@
 #!/bin/sh
-# seeds.sh - cut seeds for fuzz_xlate from the golden cases: into
-# build/fuzz/seeds/fuzz_xlate, in the form that fuzz_xlate.c describes.
+# seeds.sh - cut seeds for fuzz_xlate and fuzz_truncate from the golden cases:
+# into build/fuzz/seeds/NAME, in the form that NAME.c describes.
 set -eu
 cd "$(dirname "$0")/../.."
 to=build/fuzz/seeds/fuzz_xlate
-mkdir -p "$to"
+short=build/fuzz/seeds/fuzz_truncate
+mkdir -p "$to" "$short"
 
 # The value of a key of the case, "" if it is not there.
 value()
@@ -52,6 +53,11 @@ for folder in tests/golden/*/; do
 	[ "$(value end)" != reset ] || flags=$((flags + 64))
 	[ "$(value purpose)" != count ] || flags=$((flags + COUNT))
 	name=${folder##*/}
+	{
+		byte "$(number "$(value client)")"
+		byte $((255 - count % 4 * 64))
+		cat "$folder/in.json"
+	} > "$short/$name"
 	model=$(number "$(value model)")
 	[ "$(value validate_tool_json)" != buffer ] || model=$((model + 8))
 	case $(value tool_markup) in '' | off) ;; *) model=$((model + 128)) ;; esac
@@ -74,4 +80,4 @@ for folder in tests/golden/*/; do
 		cat - "$answer" > "$to/$name-answer"
 	count=$((count + 1))
 done
-echo "seeds: $count for fuzz_xlate"
+echo "seeds: $count for fuzz_xlate, $(find "$short" -type f | wc -l) for fuzz_truncate"
