@@ -248,6 +248,71 @@ test_budget_below_max_tokens(void **state)
 	ask_end(&a);
 }
 
+#define INSTEAD(x) U("[" T("gone") "]") x
+
+/* Messages that are gone from the tree, those of role system excepted. */
+static void
+test_cut_messages(void **state)
+{
+	static const struct {
+		const char *in, *want;
+		size_t kept_from;
+		bool has_instead;
+	} cases
+		[] = {
+			/* Nothing has to be written anew: byte for byte. */
+			{ "{\"model\":\"m\",\"max_tokens\":9,\"messages\" : "
+			  "[ " U("\"a\"") " , " A("\"b\"") " ,\n" U(
+				  "\"c\"") " , " A("\"d\"") " ] }",
+				"{\"model\":\"glm\",\"max_tokens\":9,"
+				"\"messages\" : [ " U("\"c\"") " , " A(
+					"\"d\"") " ] }",
+				2, false },
+			{ IN(U("\"a\"") " , " A("\"b\"") " , " U("\"c\"")),
+				OUT(INSTEAD("," A("\"b\"") "," U("\"c\""))), 1,
+				true },
+			/* System text of what is gone stands in front. */
+			{ "{\"model\":\"m\",\"system\":\"s\",\"max_tokens\":9,"
+			  "\"messages\":[" U("\"a\"") "," S("\"x\"") "," A("\"b"
+									   "\"") "," S(
+				  "\"y\"") "," U("\"c\"") "," S("\"z\"") "]}",
+				"{\"model\":\"glm\",\"system\":[" T("s") "," T(
+					"x") "," T("y") "],\"max_tokens\":9,"
+							"\"messages\":[" U(
+								"[" T("c") "," REM(
+									"z") "]") "]}",
+				4, false },
+			{ IN(U("\"a\"") "," S("\"x\"") "," A("\"b\"") "," U(
+				  "[" R("e") "]")),
+				"{\"model\":\"glm\",\"max_tokens\":9,"
+				"\"system\":[" T("x") "],\"messages\":"
+						      "[" INSTEAD("," A("\"b\"") "," U(
+							      "[" R("e") "]")) "]}",
+				2, true },
+			/* As does what the messages that stay need. */
+			{ IN(U("\"a\"") "," A("\"b\"") "," U(
+				  "[" T("") " , " T("c") "]")),
+				OUT(U("[" T("c") "]")), 2, false },
+		};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct asked a;
+		struct buf b;
+
+		ask(&a, cases[i].in, LLM_CHAT);
+		assert_ok(a.rc, &a.err);
+		a.r.kept_from = cases[i].kept_from;
+		if (cases[i].has_instead)
+			a.r.instead = JESC("gone");
+		buf_init(&b, OUT_MAX);
+		copy_as(&a, SPAN("glm"), &b);
+		assert_spans_eq(buf_span(&b), span_cstr(cases[i].want));
+		buf_fini(&b);
+		ask_end(&a);
+	}
+}
+
 #define GROWN_1 U("\"a\"") "," S("\"x\"")
 #define GROWN_2 GROWN_1 "," A("\"b\"") "," S("\"y\"")
 #define GROWN_3 GROWN_2 "," U("\"c\"") "," S("\"z\"") "," S("\"zz\"")
@@ -451,6 +516,7 @@ main(void)
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_row_021_max_tokens),
 		cmocka_unit_test(test_budget_below_max_tokens),
+		cmocka_unit_test(test_cut_messages),
 		cmocka_unit_test(test_row_125_prefix),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_bodies),
