@@ -487,7 +487,9 @@ export function answer(seed, n) {
     const made = c.oneIn(2) ? chat(c) : messages(c);
     const isThinking = !c.oneIn(5);
     const stops = c.oneIn(4) ? [STOP] : [];
-    if (made.meaning.blocks.some((b) => hasExponent(b.json ?? "")))
+    // As they are streamed, and as they stand in a block's start.
+    if (all(made.meaning.blocks, "tool").some((b) => hasExponent(b.json) ||
+        hasExponent(JSON.stringify(b.args))))
       made.odd.add("exponent");
     if (isFit(made.meaning.blocks))
       return { ...made, isThinking, stops };

@@ -2,9 +2,10 @@
 """run_folds.py - what SDKs make of our streams, by tests/clients/folds.mjs.
 
     python3 -m tests.e2e.run_folds [--seed S] [--count N] [--case N]
+                                   [--set KEY=VALUE]...
 
---case shows one answer alone, with all that was sent. The last line printed is
-`N passed, N failed`.
+--case shows one answer alone, with all that was sent; --set changes the
+program's configuration. The last line printed is `N passed, N failed`.
 """
 
 import argparse
@@ -42,6 +43,7 @@ def read_arguments():
     p.add_argument("--seed", type=int, default=SEED)
     p.add_argument("--count", type=int, default=COUNT)
     p.add_argument("--case", type=int)
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     return p.parse_args()
 
 
@@ -51,7 +53,7 @@ def main():
     more = {} if a.case is None else {"CASE": str(a.case)}
     upstream = Upstream()
     try:
-        proxy = Proxy({}, upstream)
+        proxy = Proxy(dict(s.split("=", 1) for s in a.set), upstream)
         try:
             status = subprocess.run(
                 [node(), "folds.mjs"], cwd=FOLDER, stdin=subprocess.DEVNULL,
