@@ -111,8 +111,9 @@ main(int argc, char **argv)
 	text = read_file(argv[1]);
 	xlate_scratch_init(&scratch);
 	for (size_t i = 0; i < ndialects; i++) {
-		struct xlate_route route = { dialects[i], SPAN("glm-4.6"),
-			profile_model(&profile_zai, SPAN("glm-4.6")) };
+		struct xlate_route route = { .upstream = dialects[i],
+			.model = SPAN("glm-4.6"),
+			.info = profile_model(&profile_zai, SPAN("glm-4.6")) };
 		struct cost c = { FOREVER, FOREVER, FOREVER, FOREVER };
 
 		for (int k = 0; k < runs; k++)

@@ -227,7 +227,9 @@ asked(struct path *p, struct arena *a, struct xlate_scratch *scratch,
 {
 	struct xlate_env env = { .now_wall_s = 1790000000,
 		.random = { 1, 2, 3 } };
-	struct xlate_route route = { p->upstream, SPAN("glm-4.6"), p->model };
+	struct xlate_route route = { .upstream = p->upstream,
+		.model = SPAN("glm-4.6"),
+		.info = p->model };
 	struct buf to;
 	struct gp_error err;
 	struct xlate *x;

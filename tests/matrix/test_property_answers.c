@@ -338,8 +338,9 @@ asked(const struct way *w, struct arena *a, struct xlate_scratch *scratch,
 		.options = { .default_max_tokens = 32768,
 			.force_thinking = -1,
 			.replay_reasoning = true } };
-	const struct xlate_route route = { w->upstream, SPAN(MODEL),
-		profile_model(&profile_zai, SPAN(MODEL)) };
+	const struct xlate_route route = { .upstream = w->upstream,
+		.model = SPAN(MODEL),
+		.info = profile_model(&profile_zai, SPAN(MODEL)) };
 	struct gp_error err;
 	struct buf in, up;
 	struct xlate *const x = xlate_new(
