@@ -9,6 +9,7 @@
  */
 #include "shared/base/check.h"
 #include "shared/sys/log.h"
+#include "shared/translate/llm_estimate.h"
 #include "worker/session_private.h"
 
 /* Percent of the window from which on the exact count is worth its time. */
@@ -237,8 +238,15 @@ void
 session_tell_removed(const struct session *s)
 {
 	const struct llm_removed *r = xlate_removed(s->xlate);
+	const struct llm_dedup_report *d = xlate_dedup(s->xlate);
 	struct metrics *m = s->worker->metrics;
 
+	if (d->blocks > 0) {
+		metrics_add(&m->dedup_blocks, d->blocks);
+		metrics_add(&m->dedup_tokens,
+			(uint64_t)calib_apply(calib_get(s->calib, CALIB_QUICK),
+				llm_estimate_bytes(d->bytes)));
+	}
 	if (r->messages == 0)
 		return;
 	metrics_add(&m->truncations, 1);

@@ -227,6 +227,28 @@ class Told(Case):
         self.assertIn("used=10000", a.get("x-glmproxy-context"))
 
 
+class Environment(Case):
+    def test_repeated_blocks_are_counted(self):
+        block = ("<environment_details>\nTime: %d\n" + "file.c\n" * 200
+                 + "</environment_details>")
+        before = self.proxy.metrics()
+        body = DIALECTS["O"].body([
+            ("user", "a\n\n" + block % 1), ("assistant", "b"),
+            ("user", "c\n\n" + block % 2), ("assistant", "d"),
+            ("user", "e\n\n" + block % 3)])
+        a = ask(self.proxy.address, "O", body)
+        self.assertEqual(a.status, 200, a.response)
+        self.assertEqual(self.sent()["body"].count("<environment_details>"), 1)
+        after = self.proxy.metrics()
+
+        def gained(name):
+            return after[name] - before.get(name, 0)
+        self.assertEqual(gained("glmproxy_dedup_blocks_total"), 2)
+        # 2 * 1.4 kB
+        self.assertGreater(gained("glmproxy_dedup_tokens_total"), 500)
+        self.assertLess(gained("glmproxy_dedup_tokens_total"), 1200)
+
+
 class Images(Case):
     config = {"image_scope": "last_user_turn"}
 
