@@ -106,7 +106,7 @@ open_vocabulary(struct master *m)
 	struct gp_error err;
 
 	if (vocab_file_open(&m->vocab, &err) != GP_OK)
-		log_warnx("token counts are estimates: %s", err.text);
+		log_info("token counts are estimates: %s", err.text);
 	m->children.vocab = vocab_file_get(&m->vocab);
 }
 
