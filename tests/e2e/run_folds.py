@@ -19,7 +19,7 @@ from tests.e2e.harness import Process, Proxy, clean_env
 from tests.e2e.run_clients import FOLDER, fetch, node
 
 SEED, COUNT = 1, 1500
-RUN_S = 240
+RUN_S = 280
 
 
 class Upstream:
