@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "shared/base/check.h"
+#include "shared/base/utf8.h"
 
 /* Another worker may learn at the same moment; what loses again and again is
  * one sample of many. */
 #define TRIES 8
 /* The oldest samples fade as if there were so many. */
 #define MEMORY 16
+
+const char *const calib_way_names[CALIB_WAYS] = { "quick", "exact" };
 
 static uint64_t
 hash(struct span name)
@@ -44,6 +47,27 @@ calib_row(struct calib *c, struct span name)
 			return row;
 	}
 	return NULL;
+}
+
+bool
+calib_is_name(struct span name)
+{
+	if (name.n == 0 || name.n >= CALIB_NAME_MAX ||
+		utf8_valid_len(name) != name.n)
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if ((uint8_t)name.p[i] < ' ' || name.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool
+calib_name(const struct calib_row *row, struct span *name)
+{
+	if (atomic_load(&row->is_named) == 0)
+		return false;
+	*name = span_of(row->name, strnlen(row->name, CALIB_NAME_MAX));
+	return calib_is_name(*name) && hash(*name) == atomic_load(&row->key);
 }
 
 static struct calib_ratio

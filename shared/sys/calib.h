@@ -31,6 +31,9 @@ enum calib_way {
 	CALIB_WAYS
 };
 
+/* What files and labels call the ways: "quick", "exact". */
+extern const char *const calib_way_names[CALIB_WAYS];
+
 struct calib_row {
 	_Atomic uint64_t key;      /* hash of the name; 0: free */
 	_Atomic uint32_t is_named; /* name is complete */
@@ -53,6 +56,14 @@ struct calib_ratio {
 /* The row of a name ("upstream/model"), made if there is none; NULL when all
  * are taken, and for names that do not fit. Cost: one hash, mostly one look. */
 struct calib_row *calib_row(struct calib *c, struct span name);
+
+/* A name that can stand in a file and on a page: it fits, and is valid UTF-8
+ * without control characters. */
+bool calib_is_name(struct span name);
+
+/* The row's name, a view; false if it has none, or not one that calib_is_name
+ * and that leads to this row, so that names are never found twice. */
+bool calib_name(const struct calib_row *row, struct span *name);
 
 /* Upstream counted `theirs` where we counted `ours`. Small counts are left
  * out; once a ratio is known, one sample moves it by a 16th of a quarter at
