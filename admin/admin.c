@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "admin/calibration.h"
 #include "admin/pages.h"
 #include "admin/resolver.h"
 #include "shared/sys/log.h"
@@ -17,6 +18,7 @@ struct admin {
 	struct ev *ev;
 	struct http_server *server;
 	struct pages pages;
+	struct calibration calibration;
 	struct ev_io dead_pipe;
 	struct ev_timer beat;
 	struct ev_timer deadline;
@@ -41,6 +43,7 @@ on_beat(struct ev_timer *t)
 	link_beat(a->link, now_ms);
 	deaths_sample(
 		&a->pages.deaths, atomic_load(&a->link->shm->restarts), now_ms);
+	calibration_turn(&a->calibration, now_ms);
 	ev_timer_start(&a->beat, BEAT_MS);
 }
 
@@ -94,6 +97,7 @@ begin(struct admin *a, const struct link *link)
 	ev_io_start(&a->dead_pipe, link->dead_fd, EV_READ);
 	ev_timer_init(&a->beat, a->ev, on_beat);
 	ev_timer_init(&a->deadline, a->ev, on_deadline);
+	calibration_open(&a->calibration, link);
 	on_beat(&a->beat);
 	a->server = http_server_new(
 		a->ev, link->listeners, link->nlisteners, &options);
@@ -104,6 +108,8 @@ begin(struct admin *a, const struct link *link)
 static void
 end(struct admin *a)
 {
+	calibration_save(&a->calibration);
+	calibration_close(&a->calibration);
 	http_server_free(&a->server);
 	ev_timer_stop(&a->beat);
 	ev_timer_stop(&a->deadline);

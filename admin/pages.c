@@ -2,6 +2,7 @@
 /* pages.c - what the admin port serves, and to whom. */
 #include "admin/pages.h"
 
+#include "admin/figures.h"
 #include "admin/snapshot.h"
 #include "shared/http/origin.h"
 #include "shared/json/jout.h"
@@ -155,6 +156,7 @@ make_metrics(const struct pages *p, struct http_answer *a)
 	health_judge(&f, &h);
 	shm_totals(m, &totals);
 	metrics_print(&totals, b);
+	figures_put_metrics(m, b);
 	put_worker_states(b, &f);
 	put_metric(b, "glmproxy_workers_expected", "gauge",
 		"Worker processes configured", f.workers_expected);
@@ -175,6 +177,23 @@ make_metrics(const struct pages *p, struct http_answer *a)
 		GLMPROXY_VERSION);
 }
 
+/* --- /api/usage ----------------------------------------------------------- */
+
+static void
+make_usage(const struct pages *p, struct http_answer *a)
+{
+	struct figures f;
+	struct jout j;
+
+	figures_take(&p->link->shm->usage, &f);
+	jout_init(&j, &a->body);
+	jout_obj(&j);
+	jout_key(&j, "usage");
+	figures_put_json(&f, &j);
+	jout_obj_end(&j);
+	buf_putc(&a->body, '\n');
+}
+
 /* --- / -------------------------------------------------------------------- */
 
 static void make_index(const struct pages *p, struct http_answer *a);
@@ -186,23 +205,30 @@ static const struct page pages[] = {
 	{ SPAN_INIT("/metrics"), make_metrics,
 		"text/plain; version=0.0.4; charset=utf-8",
 		"figures in the Prometheus text format" },
+	{ SPAN_INIT("/api/usage"), make_usage, JSON,
+		"requests, tokens and cache hits by client and model, as "
+		"JSON" },
 };
 
 static void
 make_index(const struct pages *p, struct http_answer *a)
 {
 	struct health_facts f;
+	struct figures figures;
 	struct health h;
 
 	get_facts(p, &f);
 	health_judge(&f, &h);
+	figures_take(&p->link->shm->usage, &figures);
 	a->header = "content-security-policy";
 	a->value = "default-src 'none'; style-src 'unsafe-inline'; "
 		   "frame-ancestors 'none'";
 	buf_printf(&a->body,
 		"<!doctype html>\n<html lang=\"en\"><head>"
 		"<meta charset=\"utf-8\"><title>glmproxy</title><style>"
-		"body{font:16px/1.5 sans-serif;margin:3em;max-width:40em}"
+		"body{font:16px/1.5 sans-serif;margin:3em;max-width:50em}"
+		"td,th{text-align:right;padding:0 .6em}"
+		"td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}"
 		"</style></head><body>\n<h1>glmproxy %s</h1>\n"
 		"<p>The service is <b>%s</b>.</p>\n<ul>\n",
 		GLMPROXY_VERSION, health_word(h.status));
@@ -210,7 +236,9 @@ make_index(const struct pages *p, struct http_answer *a)
 		buf_printf(&a->body, "<li><a href=\"%.*s\">%.*s</a>: %s</li>\n",
 			SPAN_ARG(pages[i].path), SPAN_ARG(pages[i].path),
 			pages[i].what);
-	buf_puts(&a->body, "</ul>\n</body></html>\n");
+	buf_puts(&a->body, "</ul>\n<h2>Tokens</h2>\n");
+	figures_put_html(&figures, &a->body);
+	buf_puts(&a->body, "</body></html>\n");
 }
 
 /* --- who may see what ----------------------------------------------------- */

@@ -343,7 +343,7 @@ class Admin(Case):
             user("[[say text=x in=100 cached=40 out=7]]"), stream=True))
         self.assertTrue(a.ended)
         after = self.proxy.metrics()
-        self.assertEqual(set(before), set(after))
+        self.assertLessEqual(set(before), set(after))
 
         def grown(name):
             return after[name] - before[name]
