@@ -23,7 +23,8 @@ test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
 	manpages-zh fortunes-zh"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
-bench="$demo nginx:nginx haproxy:haproxy wrk:wrk"
+bench="$demo $vocab nodejs:node manpages-zh fortunes-zh
+	nginx:nginx haproxy:haproxy wrk:wrk"
 
 [ $# -ge 1 ] || usage
 case $1 in

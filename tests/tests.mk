@@ -36,6 +36,9 @@ $(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
 $(B)/tests/bench/bench_xlate: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS) $(LIBS)
 
+$(B)/tests/bench/bench_tokens: %: %.o $(SHARED_LIBS)
+	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS)
+
 # The load tools of the benchmark share the stand-in's libraries.
 BENCH_TOOLS = $(patsubst %,$(B)/tests/bench/%,streams delay seal)
 $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
@@ -43,7 +46,7 @@ $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
 
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
-bench-tools: $(BENCH_TOOLS)
+bench-tools: $(BENCH_TOOLS) $(B)/tests/bench/bench_tokens
 standin: $(B)/standin
 
 # --- running --------------------------------------------------------------
@@ -90,6 +93,7 @@ fuzz-times: ## fuzzers that ran less than 15 minutes since their module changed
 
 bench: ## compare with nginx and haproxy in one run
 	packaging/deps.sh bench
+	packaging/vocab.sh
 	$(MAKE) all standin bench-tools
 	tests/bench/bench.sh
 

@@ -10,8 +10,10 @@
 
 /* Longer pieces are merged in windows. */
 #define SHORT_MAX 128
-/* Work of a piece beside that of its bytes. */
+/* Work of a piece beside that of its bytes, and of a byte when they have to be
+ * merged. */
 #define WORK_PIECE 1
+#define WORK_SHORT 3
 #define IDS_FIRST  1024
 
 struct bpe_job {
@@ -99,7 +101,7 @@ bpe_job_tokens(const struct bpe_job *job)
 }
 
 static void
-take_piece(struct bpe_job *job, struct span piece)
+take_piece(struct bpe_job *job, struct span piece, size_t *work)
 {
 	const uint32_t id = vocab_find(job->vocab, piece);
 	uint32_t ids[SHORT_MAX];
@@ -110,6 +112,7 @@ take_piece(struct bpe_job *job, struct span piece)
 	} else if (piece.n <= SHORT_MAX) {
 		n = merge_short(job->vocab, piece,
 			job->tokens.ids != NULL ? ids : NULL);
+		*work -= MIN(*work, WORK_SHORT * piece.n);
 		tokens_put(&job->tokens, ids, n);
 	} else {
 		windows_start(
@@ -134,7 +137,7 @@ bpe_job_step(struct bpe_job *job, size_t *work)
 			return false;
 		}
 		*work -= MIN(*work, piece.n + WORK_PIECE);
-		take_piece(job, piece);
+		take_piece(job, piece, work);
 	}
 }
 

@@ -25,6 +25,7 @@ import tempfile
 import time
 
 import limits
+import tokens
 
 TICK = os.sysconf("SC_CLK_TCK")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -417,6 +418,7 @@ def main():
         "streams-plain": lambda s: limits.streams(s, this, False),
         "streams-tls": lambda s: limits.streams(s, this, True),
         "handshakes": lambda s: limits.handshakes(s, this),
+        "tokens": lambda s: tokens.tokens(s.folder),
         "growth": lambda s: limits.growth(s, this, args.growth_seconds),
     }
     names = [*CASES, "latency", *alone]
