@@ -17,10 +17,12 @@
 
 /*
  * How far upstream's count may be below ours by the exact count, in percent:
- * when the ratio has been learned, and when it has not.
+ * when the ratio has been learned, and when it has not. A ratio is learned from
+ * other texts: the vocabularies differ by a factor of two from one language to
+ * another.
  */
-#define SURE_PERCENT   95
-#define UNSURE_PERCENT 60
+#define SURE_PERCENT   50
+#define UNSURE_PERCENT 40
 
 /* Requests of which the exact ratio is learned: the first ones of a model, then
  * one of so many. */
@@ -28,14 +30,24 @@
 #define LEARN_ONE_OF    1024
 #define LEARN_BYTES_MAX (1u << 20)
 
-static struct calib_row *
-row_of(struct session *s)
+static struct span
+calib_name_of(struct session *s)
 {
 	const struct xlate_route *r = &s->choice.route;
 
-	return calib_row(&s->worker->link->shm->calib,
-		arena_printf(&s->arena, "%s/%.*s", r->upstream->name,
-			SPAN_ARG(r->model)));
+	return arena_printf(
+		&s->arena, "%s/%.*s", r->upstream->name, SPAN_ARG(r->model));
+}
+
+/* Upstream has counted. Only then a model takes a row, since names are the
+ * clients' to choose. */
+static void
+learn(struct session *s, int64_t theirs)
+{
+	if (s->calib == NULL)
+		s->calib = calib_row(
+			&s->worker->link->shm->calib, calib_name_of(s));
+	calib_learn(s->calib, CALIB_QUICK, xlate_estimate(s->xlate), theirs);
 }
 
 static int64_t
@@ -81,7 +93,7 @@ session_know_size(struct session *s)
 {
 	struct xlate_input in = { 0 };
 
-	s->calib = row_of(s);
+	s->calib = calib_find(&s->worker->link->shm->calib, calib_name_of(s));
 	if (s->refusal.times > 0)
 		in = refused_input(s);
 	else if (s->counted > 0)
@@ -99,7 +111,7 @@ on_counted(void *ctx, int64_t tokens)
 	struct session *s = ctx;
 
 	s->counting = NULL;
-	s->counted = tokens;
+	s->counted = MAX(tokens, 0); /* once is enough */
 	session_go(s);
 }
 
@@ -157,8 +169,7 @@ is_sample(const struct session *s)
 	const struct worker *w = s->worker;
 
 	return w->vocab != NULL && s->client->purpose == LLM_CHAT &&
-		s->calib != NULL && w->nlearning == 0 &&
-		xlate_images(s->xlate) == 0 &&
+		w->nlearning == 0 && xlate_images(s->xlate) == 0 &&
 		xlate_estimate(s->xlate) >= CALIB_TOKENS_MIN &&
 		buf_len(&s->client->body) <= LEARN_BYTES_MAX &&
 		(calib_get(s->calib, CALIB_EXACT).samples < LEARN_FIRST ||
@@ -195,10 +206,10 @@ session_learn(struct session *s)
 		xlate_state(s->xlate) != XLATE_DONE ||
 		xlate_images(s->xlate) > 0)
 		return;
-	calib_learn(
-		s->calib, CALIB_QUICK, xlate_estimate(s->xlate), fill.input);
+	learn(s, fill.input);
 	/* What was cut is not what the body says. */
-	if (s->is_sample && xlate_removed(s->xlate)->messages == 0)
+	if (s->is_sample && s->calib != NULL &&
+		xlate_removed(s->xlate)->messages == 0)
 		counting_learn(s->worker, s->client->dialect, &s->client->body,
 			s->calib, fill.input);
 }
@@ -214,8 +225,7 @@ session_resend(struct session *s)
 	if (f->kind != LLM_FAIL_CONTEXT)
 		return false;
 	if (f->is_counted && xlate_images(s->xlate) == 0)
-		calib_learn(s->calib, CALIB_QUICK, xlate_estimate(s->xlate),
-			f->input_tokens);
+		learn(s, f->input_tokens);
 	if (r->times == 0)
 		r->first_input = f->input_tokens;
 	if (!xlate_may_resend(s->xlate) || buf_len(&s->client->body) == 0) {

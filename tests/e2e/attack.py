@@ -64,6 +64,8 @@ class AttackCase(Case):
                                      server.address.rpartition(":")[2])
         config.setdefault("openai_upstream_base", url + "/o")
         config.setdefault("upstream_base", url + "/a")
+        # Whatever its size, a request is to go there.
+        config.setdefault("model.glm-4.6.context", "100000000")
         proxy = self.own_proxy(config)
         proxy.server = server
         return proxy
