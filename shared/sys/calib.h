@@ -18,8 +18,8 @@
 #define CALIB_NAME_MAX 64 /* with its NUL */
 #define CALIB_ONE      65536u
 /* Ratios are kept between these. */
-#define CALIB_MIN (CALIB_ONE / 4)
-#define CALIB_MAX (CALIB_ONE * 4)
+#define CALIB_MIN 16384u  /* a quarter */
+#define CALIB_MAX 262144u /* four times */
 /* Counts below it say more of the upstream's own preamble than of the text. */
 #define CALIB_TOKENS_MIN 256
 /* From so many samples on a ratio is to be trusted. */
@@ -56,6 +56,8 @@ struct calib_ratio {
 /* The row of a name ("upstream/model"), made if there is none; NULL when all
  * are taken, and for names that do not fit. Cost: one hash, mostly one look. */
 struct calib_row *calib_row(struct calib *c, struct span name);
+/* The same, but none is made: NULL if there is none. */
+struct calib_row *calib_find(struct calib *c, struct span name);
 
 /* A name that can stand in a file and on a page: it fits, and is valid UTF-8
  * without control characters. */

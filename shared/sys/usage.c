@@ -44,7 +44,7 @@ hash(const struct usage_names *names)
 static void
 load_names(const struct usage_row *row, struct usage_names *out)
 {
-	uint64_t words[USAGE_WORDS];
+	uint64_t words[USAGE_WORDS] = { 0 };
 
 	for (size_t i = 0; i < USAGE_WORDS; i++)
 		words[i] = atomic_load_explicit(
