@@ -250,6 +250,7 @@ test_prose_stays(void **state)
 		"\\u000environment_details>" CLOSE,
 		/* One in another, or half of one. */
 		OPEN "\\n" ENV("1") "\\n" CLOSE,
+		OPEN "\\n" ENV("1") "\\n" ENV("2") "\\n" CLOSE,
 		ENV(OPEN),
 		ENV("a " OPEN),
 		ENV("a " CLOSE " b"),

@@ -162,12 +162,14 @@ test_where(void **state)
 		{ "u110 c1:100 r1:200 c2:100 r2:200 c3:100 r3:100 u100",
 			"*5 c5 r6 u7", 5 },
 		/* Not between a call and a late result of it. */
-		{ "u100 c1:300 u100 a100 r1:100 a110 u100 a100", "*5 a5 u6 a7",
+		{ "u100 c1:300 u110 a100 r1:100 a110 u100 a100", "*5 a5 u6 a7",
 			5 },
 		{ "u100 c1:300 u100 a100 r1:100 u100 a110 u100", "*6 a6 u7",
 			6 },
 		{ "u300 a100 u200 c1:50 r1:50 u50 a50 u50", "u2 c3 r4 u5 a6 u7",
 			2 },
+		/* Nor before a result, though it be of no call. */
+		{ "u300 a100 r9:200 a100 u100 a50", "*3 a3 u4 a5", 3 },
 		/* Neighbours of one role are one turn. */
 		{ "u300 a50 a100 u50 u200 a100 u50", "u3 u4 a5 u6", 3 },
 		{ "u100 c1:300 c2:100 a100 r2:100 c3:100 r3:100 u50",
