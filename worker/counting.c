@@ -16,7 +16,7 @@ struct counting {
 	struct xlate *xlate; /* its tree is what is counted */
 	struct buf answer;   /* nothing comes of it */
 	struct llm_count *job;
-	struct ev_timer next;
+	struct ev_defer next; /* of the first in the list */
 	/* One of the two. */
 	counting_done_fn *done;
 	struct calib_row *row;
@@ -25,13 +25,23 @@ struct counting {
 	struct buf body; /* if taken over */
 };
 
+/* One slice a turn in all, whatever is to be counted: each in its turn. */
+static void
+go_on(struct worker *w)
+{
+	if (!list_is_empty(&w->countings))
+		ev_defer_start(w->ev,
+			&CONTAINER_OF(w->countings.next, struct counting, link)
+				 ->next);
+}
+
 static void
 counting_free(struct counting *c)
 {
 	struct worker *w = c->worker;
 
 	list_remove(&c->link);
-	ev_timer_stop(&c->next);
+	ev_defer_stop(&c->next);
 	llm_count_free(&c->job);
 	xlate_fini(c->xlate);
 	buf_fini(&c->answer);
@@ -41,6 +51,7 @@ counting_free(struct counting *c)
 	if (c->done == NULL)
 		w->nlearning--;
 	free(c);
+	go_on(w);
 }
 
 static void
@@ -52,25 +63,30 @@ counting_end(struct counting *c)
 
 	if (done == NULL && tokens > 0)
 		calib_learn(c->row, CALIB_EXACT, tokens, c->theirs);
+	if (tokens >= 0)
+		metrics_add(&c->worker->metrics->exact_counts, 1);
 	counting_free(c);
 	if (done != NULL)
 		done(ctx, tokens);
 }
 
 static void
-on_next(struct ev_timer *t)
+on_next(struct ev_defer *d)
 {
-	struct counting *c = CONTAINER_OF(t, struct counting, next);
+	struct counting *c = CONTAINER_OF(d, struct counting, next);
 	struct metrics *m = c->worker->metrics;
 	const int64_t begin_us = clock_mono_us();
 	const bool is_done =
 		c->job == NULL || llm_count_step(c->job, BPE_STEP_WORK);
 
 	metrics_add(&m->exact_count_us, (uint64_t)(clock_mono_us() - begin_us));
-	if (is_done)
+	if (is_done) {
 		counting_end(c);
-	else
-		ev_timer_start(&c->next, 0);
+		return;
+	}
+	list_remove(&c->link);
+	list_push_back(&c->worker->countings, &c->link);
+	go_on(c->worker);
 }
 
 /* As a chat would be read; NULL job where that fails. */
@@ -98,9 +114,8 @@ counting_new(
 	buf_init(&c->body, 0);
 	c->xlate = xlate_new(&c->arena, &w->scratch, w->router->profile, d,
 		purpose, &env, &c->answer);
-	ev_timer_init(&c->next, w->ev, on_next);
-	ev_timer_start(&c->next, 0);
-	metrics_add(&w->metrics->exact_counts, 1);
+	ev_defer_init(&c->next, on_next);
+	go_on(w);
 	return c;
 }
 

@@ -22,6 +22,9 @@ count_tally(const struct session *s)
 
 	metrics_add(&m->notices, xlate_notice_count(s->xlate));
 	session_add_usage(s);
+	if (s->client->purpose == LLM_COUNT &&
+		xlate_state(s->xlate) == XLATE_DONE && !u->is_estimate)
+		metrics_add(&m->counts_forwarded, 1);
 	/* A count says what would be used. */
 	if (u->is_estimate || s->client->purpose == LLM_COUNT)
 		return;
@@ -324,9 +327,11 @@ on_head(void *ctx, const struct http_head *head)
 	take_limits(s, head);
 	s->has_head = true;
 	/* What concerns the key is passed on. */
-	s->count_has_failed = head->status / 100 != 2 && head->status != 401 &&
+	s->count_has_failed = s->client->purpose == LLM_COUNT &&
+		head->status / 100 != 2 && head->status != 401 &&
 		head->status != 403;
-	session_step(s, xlate_head(s->xlate, head));
+	if (!s->count_has_failed)
+		session_step(s, xlate_head(s->xlate, head));
 }
 
 /* An answer in one piece is held until its end. */
@@ -345,6 +350,8 @@ on_body(void *ctx, struct span bytes)
 	struct session *s = ctx;
 	struct llm_failure f;
 
+	if (s->count_has_failed)
+		return;
 	if (xlate_is_stream(s->xlate) || hold(s, bytes.n)) {
 		session_step(s, xlate_feed(s->xlate, bytes));
 		return;
@@ -360,12 +367,22 @@ on_done(void *ctx)
 {
 	struct session *s = ctx;
 
+	enum xlate_state state;
+
 	s->exchange = NULL;
-	if (s->client->purpose == LLM_COUNT && s->count_has_failed) {
+	if (s->count_has_failed) {
 		session_count_locally(s);
 		return;
 	}
-	session_step(s, xlate_end(s->xlate));
+	state = xlate_end(s->xlate);
+	if (s->client->purpose == LLM_COUNT && state == XLATE_DONE &&
+		xlate_tally(s->xlate)->usage.is_estimate) {
+		/* No figure is in it, and we can do better than guess. */
+		buf_reset(&s->body, 0);
+		session_count_locally(s);
+		return;
+	}
+	session_step(s, state);
 }
 
 /* What the client is told: no connection is upstream's failure, not ours. */
@@ -411,11 +428,27 @@ const struct exchange_handler session_handler = {
 	.fail = on_fail,
 };
 
+/* Upstream takes too long, be it before its head or behind. */
+static void
+give_up_count(struct session *s)
+{
+	if (s->exchange == NULL)
+		return;
+	log_warnx("req=%.*s: upstream: no count within %d ms",
+		SPAN_ARG(session_id(s)), SESSION_COUNT_MS);
+	exchange_cancel(&s->exchange);
+	session_count_locally(s);
+}
+
 static void
 on_heartbeat(struct ev_timer *t)
 {
 	struct session *s = CONTAINER_OF(t, struct session, heartbeat);
 
+	if (s->client->purpose == LLM_COUNT) {
+		give_up_count(s);
+		return;
+	}
 	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
 	if (s->is_paused || s->exchange == NULL || !xlate_is_stream(s->xlate))
 		return;

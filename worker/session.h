@@ -15,6 +15,8 @@
 
 /* Silence after which a client gets a sign of life. */
 #define SESSION_HEARTBEAT_MS 15000
+/* Upstream has so long for a count; then it is counted here. */
+#define SESSION_COUNT_MS 3000
 
 /* c's request is whole. c may be gone afterwards. */
 void session_start(struct client *c);

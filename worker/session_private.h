@@ -29,7 +29,7 @@ struct session {
 	struct ev_defer flush; /* one write a turn, whatever came in it */
 	struct router_choice choice;
 	struct xlate_env env;    /* to read the request once more */
-	struct calib_row *calib; /* NULL: no room for this model */
+	struct calib_row *calib; /* NULL: nothing is known of this model */
 	struct counting *counting;
 	int64_t counted; /* exactly, by our vocabulary; -1: not */
 	struct session_refusal refusal;
@@ -39,7 +39,7 @@ struct session {
 	bool is_counting; /* one of worker->ncounts */
 	bool is_paused;
 	bool has_head;         /* of upstream's answer */
-	bool count_has_failed; /* upstream does not count */
+	bool count_has_failed; /* upstream does not count this */
 	bool head_sent;
 	bool is_chunked;
 };

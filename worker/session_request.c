@@ -47,9 +47,7 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 		.upstream = s->choice.upstream,
 		.head = &head,
 		.body = body,
-		.head_timeout_ms = c->purpose == LLM_COUNT ?
-			MIN(3000, w->conf->request_timeout_ms) :
-			w->conf->request_timeout_ms,
+		.head_timeout_ms = w->conf->request_timeout_ms,
 		.silence_timeout_ms = stall_limit(s),
 		.context = session_id(s).p,
 	};
@@ -59,7 +57,9 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 	buf_init(&head, HEAD_MAX);
 	upstream_head_put(&u, &head);
 	s->exchange = exchange_start(w->upstreams, &req, &session_handler, s);
-	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
+	ev_timer_start(&s->heartbeat,
+		c->purpose == LLM_COUNT ? SESSION_COUNT_MS :
+					  SESSION_HEARTBEAT_MS);
 }
 
 static void
@@ -138,7 +138,6 @@ send_translated(struct session *s, struct buf *body)
 	if (c->purpose == LLM_COUNT) {
 		s->is_counting = true;
 		s->worker->ncounts++;
-		metrics_add(&s->worker->metrics->counts_forwarded, 1);
 	}
 	/* Admitted by the same rule when its head came. */
 	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,

@@ -29,6 +29,8 @@
 #define LEARN_FIRST     32
 #define LEARN_ONE_OF    1024
 #define LEARN_BYTES_MAX (1u << 20)
+/* Bodies that are kept for it in a worker. */
+#define LEARN_AT_ONCE 4
 
 static struct span
 calib_name_of(struct session *s)
@@ -169,11 +171,18 @@ is_sample(const struct session *s)
 	const struct worker *w = s->worker;
 
 	return w->vocab != NULL && s->client->purpose == LLM_CHAT &&
-		w->nlearning == 0 && xlate_images(s->xlate) == 0 &&
+		w->nlearning < LEARN_AT_ONCE && xlate_images(s->xlate) == 0 &&
 		xlate_estimate(s->xlate) >= CALIB_TOKENS_MIN &&
 		buf_len(&s->client->body) <= LEARN_BYTES_MAX &&
 		(calib_get(s->calib, CALIB_EXACT).samples < LEARN_FIRST ||
 			worker_random(s->worker) % LEARN_ONE_OF == 0);
+}
+
+static void
+no_sample(struct session *s)
+{
+	s->worker->nlearning -= s->is_sample;
+	s->is_sample = false;
 }
 
 /* Upstream may refuse it as too long: it must be near enough to the limit. */
@@ -192,7 +201,9 @@ may_be_refused(const struct session *s)
 bool
 session_keeps_body(struct session *s)
 {
+	no_sample(s);
 	s->is_sample = is_sample(s);
+	s->worker->nlearning += s->is_sample;
 	return s->is_sample || s->client->purpose == LLM_COUNT ||
 		may_be_refused(s);
 }
@@ -201,14 +212,16 @@ void
 session_learn(struct session *s)
 {
 	const struct llm_fill fill = llm_fill_of(&xlate_tally(s->xlate)->usage);
+	const bool was_sample = s->is_sample;
 
+	no_sample(s);
 	if (fill.is_estimate || fill.input <= 0 ||
 		xlate_state(s->xlate) != XLATE_DONE ||
 		xlate_images(s->xlate) > 0)
 		return;
 	learn(s, fill.input);
 	/* What was cut is not what the body says. */
-	if (s->is_sample && s->calib != NULL &&
+	if (was_sample && s->calib != NULL &&
 		xlate_removed(s->xlate)->messages == 0)
 		counting_learn(s->worker, s->client->dialect, &s->client->body,
 			s->calib, fill.input);

@@ -31,7 +31,7 @@ struct worker {
 	struct xlate_scratch scratch;
 	const struct vocab *vocab; /* NULL: none was found */
 	struct list countings;     /* counting.h */
-	size_t nlearning;          /* of those, for nobody but the ratio */
+	size_t nlearning;          /* bodies that are kept to learn from */
 	size_t ncounts;            /* forwarded counts under way */
 	struct list clients;
 	size_t nclients;

@@ -25,6 +25,30 @@ hash(struct span name)
 	return h == 0 ? 1 : h;
 }
 
+/* Where the name may be, the i-th best place. */
+static struct calib_row *
+place_of(struct calib *c, uint64_t key, size_t i)
+{
+	return &c->rows[(key + i) % CALIB_ROWS];
+}
+
+struct calib_row *
+calib_find(struct calib *c, struct span name)
+{
+	const uint64_t key = hash(name);
+
+	for (size_t i = 0; i < CALIB_ROWS; i++) {
+		struct calib_row *const row = place_of(c, key, i);
+		const uint64_t there = atomic_load(&row->key);
+
+		if (there == key)
+			return row;
+		if (there == 0)
+			break;
+	}
+	return NULL;
+}
+
 struct calib_row *
 calib_row(struct calib *c, struct span name)
 {
@@ -33,7 +57,7 @@ calib_row(struct calib *c, struct span name)
 	if (name.n == 0 || name.n >= CALIB_NAME_MAX)
 		return NULL;
 	for (size_t i = 0; i < CALIB_ROWS; i++) {
-		struct calib_row *const row = &c->rows[(key + i) % CALIB_ROWS];
+		struct calib_row *const row = place_of(c, key, i);
 		uint64_t there = atomic_load(&row->key);
 
 		if (there == 0 &&

@@ -29,6 +29,9 @@ test_rows_are_found_again(void **state)
 	assert_ptr_equal(calib_row(c, SPAN("upstream/glm-4.6")), a);
 	assert_string_equal(a->name, "upstream/glm-4.6");
 	assert_int_equal(a->is_named, 1);
+	assert_ptr_equal(calib_find(c, SPAN("upstream/glm-4.6")), a);
+	assert_null(calib_find(c, SPAN("upstream/glm-4.7")));
+	assert_null(calib_find(c, SPAN_EMPTY));
 	free(c);
 }
 
@@ -47,6 +50,8 @@ test_rows_run_out(void **state)
 	}
 	assert_null(calib_row(c, SPAN("one too many")));
 	assert_non_null(calib_row(c, SPAN("m0")));
+	assert_non_null(calib_find(c, SPAN("m0")));
+	assert_null(calib_find(c, SPAN("one too many")));
 	memset(long_name, 'x', sizeof(long_name));
 	assert_null(calib_row(c, span_of(long_name, sizeof(long_name))));
 	assert_null(calib_row(c, SPAN_EMPTY));
