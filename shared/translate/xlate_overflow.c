@@ -134,23 +134,34 @@ xlate_fit_input(struct xlate *x, struct gp_error *err)
 	return may_cut(x) && cut(x) ? GP_OK : refuse(x, 0, err);
 }
 
+/* Of output, in the end; 0: as much as upstream likes. */
+static int64_t
+wanted_tokens(const struct xlate *x, const struct model_info *m)
+{
+	int64_t wanted = x->req.max_tokens;
+
+	if (wanted <= 0 && x->upstream->needs_max_tokens)
+		wanted = x->env.options.default_max_tokens;
+	return m->max_output_tokens > 0 ? MIN(wanted, m->max_output_tokens) :
+					  wanted;
+}
+
 enum gp_code
-xlate_fit_output(struct xlate *x, struct gp_error *err)
+xlate_fit_output(struct xlate *x, struct model_info *m, struct gp_error *err)
 {
 	const int64_t limit = limit_of(x);
-	struct llm_req *r = &x->req;
+	const int64_t wanted = wanted_tokens(x, m);
 	int64_t room;
 
 	if (x->purpose != LLM_CHAT || limit <= 0 || x->input.least <= 0 ||
-		r->max_tokens <= 0 || x->input.least <= limit - r->max_tokens)
+		wanted <= 0 || x->input.least <= limit - wanted)
 		return GP_OK;
 	room = limit - MIN(xlate_input_tokens(x), limit);
-	if (room >= r->max_tokens)
+	if (room >= wanted)
 		return GP_OK;
 	if (room < COMPLETION_MIN)
-		return refuse(x, r->max_tokens, err);
-	r->max_tokens = room;
-	notice_add(&r->notices, "clamped", SPAN("max_tokens"));
+		return refuse(x, wanted, err);
+	m->max_output_tokens = room;
 	return GP_OK;
 }
 

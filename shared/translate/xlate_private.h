@@ -92,10 +92,12 @@ struct span xlate_mend_text(struct xlate *x, struct span s);
  * cut off by it. False, with *ev as it was, if nothing whole is left. */
 bool xlate_mend_frame(struct xlate *x, struct sse_event *ev);
 
-/* Cut the conversation, or ask for less output, where the request is known not
- * to fit; GP_E_LIMIT, and the xlate has failed, where that is of no use. */
+/* Before adaptation, where the request is known not to fit: cut the
+ * conversation; lower the most that the model may be asked for. GP_E_LIMIT, and
+ * the xlate has failed, where that is of no use. */
 enum gp_code xlate_fit_input(struct xlate *x, struct gp_error *err) GP_WUR;
-enum gp_code xlate_fit_output(struct xlate *x, struct gp_error *err) GP_WUR;
+enum gp_code xlate_fit_output(
+	struct xlate *x, struct model_info *m, struct gp_error *err) GP_WUR;
 
 /* Remember what xlate_sent_fields tells. keys: as written, in memory of the
  * caller; or the document's. */

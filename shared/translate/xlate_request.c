@@ -197,6 +197,23 @@ encode(struct xlate *x, struct span model, const struct llm_wire *wire,
 	xlate_take_sent(x, &keys);
 }
 
+static void
+take_route(struct xlate *x, const struct xlate_route *route)
+{
+	struct llm_req *r = &x->req;
+
+	x->upstream = route->upstream;
+	x->model = arena_dup(x->arena, route->model);
+	x->info = route->info;
+	x->unmoved_tokens = route->unmoved_tokens;
+	if (x->images == 0 || route->info->is_vision ||
+		!x->env.images_of_last_turn)
+		return;
+	x->images_left_out = llm_leave_out_images(r);
+	x->estimate = llm_estimate(r);
+	notice_add(&r->notices, "dropped", SPAN("images"));
+}
+
 enum gp_code
 xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	struct gp_error *err)
@@ -204,33 +221,25 @@ xlate_write(struct xlate *x, const struct xlate_route *route, struct buf *to,
 	const struct dialect *d = route->upstream;
 	struct llm_req *r = &x->req;
 	struct llm_wire wire = { 0 };
-	bool copies = profile_copies(&x->env.options, x->client, d);
+	struct model_info fitting = *route->info;
+	bool copies;
 	enum gp_code rc;
 
-	x->upstream = d;
-	x->model = arena_dup(x->arena, route->model);
-	x->info = route->info;
-	x->unmoved_tokens = route->unmoved_tokens;
+	take_route(x, route);
+	copies = profile_copies(&x->env.options, x->client, d) &&
+		x->images_left_out == 0;
 	/* What the decoder could not put into the tree is still in the bytes
 	 * that are copied. */
-	if (x->images > 0 && !route->info->is_vision &&
-		x->env.images_of_last_turn) {
-		x->images_left_out = llm_leave_out_images(r);
-		x->estimate = llm_estimate(r);
-		copies = false;
-	}
 	if (copies) {
 		notices_init(&r->notices, &x->tree);
 		note_dedup(x);
 	}
-	if (x->images_left_out > 0)
-		notice_add(&r->notices, "dropped", SPAN("images"));
 	rc = xlate_fit_input(x, err);
 	if (rc == GP_OK)
-		rc = x->profile->adapt(r, x->client, d, route->info,
-			&x->env.options, &wire, err);
+		rc = xlate_fit_output(x, &fitting, err);
 	if (rc == GP_OK)
-		rc = xlate_fit_output(x, err);
+		rc = x->profile->adapt(
+			r, x->client, d, &fitting, &x->env.options, &wire, err);
 	if (rc != GP_OK)
 		return rc;
 	prepare_encoder(x);
