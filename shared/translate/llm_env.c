@@ -167,14 +167,19 @@ ends_line(struct span s, size_t at)
 	return true;
 }
 
-/* Lines of backticks up to there. A search from somewhere within a line begins
- * behind a tag, which no such line has in front. */
+/* Lines of backticks up to there, where a tag begins. It starts at the
+ * beginning or behind another tag, which no such line has in front. */
 static void
 count_fences(struct llm_env *e, size_t to)
 {
+	const struct span s =
+		span_head(span_from(e->text, e->counted), to - e->counted);
 	bool is_fresh = e->counted == 0;
 	size_t ticks = 0;
 
+	/* Most texts have none, escaped or not. */
+	if (span_find_char(s, '`') == s.n && span_find(s, SPAN("0060")) == s.n)
+		return;
 	while (e->counted < to) {
 		int c;
 
