@@ -16,11 +16,9 @@ import subprocess
 import sys
 import tempfile
 
-from tests.e2e.harness import ROOT, clean_env
+from tests.e2e.harness import GLMPROXY, ROOT, clean_env
 
 TIKTOKEN = os.path.join(ROOT, "build/vendor/tiktoken")
-PROGRAM = os.environ.get("GLMPROXY_BIN",
-                         os.path.join(ROOT, "build/release/glmproxy"))
 SCRIPT = os.path.join(ROOT, "tests/count/reference.cjs")
 RUN_MAX = 4000
 TOTAL_MIN = 5 << 20
@@ -122,13 +120,13 @@ def corpora():
 # --- comparing --------------------------------------------------------------
 
 def own_ids(data):
-    return subprocess.run([PROGRAM, "count", "--ids"], input=data, check=True,
+    return subprocess.run([GLMPROXY, "count", "--ids"], input=data, check=True,
                           stdout=subprocess.PIPE, env=clean_env(),
                           timeout=OWN_S).stdout
 
 
 def own_count(data):
-    return int(subprocess.run([PROGRAM, "count"], input=data, check=True,
+    return int(subprocess.run([GLMPROXY, "count"], input=data, check=True,
                               stdout=subprocess.PIPE, env=clean_env(),
                               timeout=OWN_S).stdout)
 
