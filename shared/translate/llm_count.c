@@ -10,7 +10,6 @@
 
 /* Bytes that are copied with the work of one that is tokenized. */
 #define COPIED_PER_WORK 4
-#define KEPT_BYTES      65536
 #define WORK_PLACE      1
 #define HEX_DIGITS      "0123456789abcdefABCDEF"
 
@@ -250,7 +249,7 @@ resolve(struct llm_count *c, size_t *work)
 		return;
 	c->rest = buf_span(out);
 	c->to ^= 1;
-	buf_reset(&c->texts[c->to], KEPT_BYTES);
+	buf_reset(&c->texts[c->to], SIZE_MAX);
 	if (--c->passes > 0)
 		return;
 	bpe_job_text(c->job, c->rest);
@@ -265,7 +264,8 @@ count(struct llm_count *c, size_t *work)
 		return;
 	c->is_counting = false;
 	c->rest = SPAN_EMPTY;
-	buf_reset(&c->texts[c->to ^ 1], KEPT_BYTES);
+	/* Memory is kept: to give megabytes back takes milliseconds. */
+	buf_reset(&c->texts[c->to ^ 1], SIZE_MAX);
 }
 
 bool
