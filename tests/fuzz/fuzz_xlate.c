@@ -7,7 +7,9 @@
  *	         of a count of tokens;
  *	         bit 4 upstream answers with a body, bit 5 with an error,
  *	         bit 6 its connection breaks, bit 7 a sign of life comes first
- *	byte 1   bits 0-2 the model, bit 3 arguments are held until they are
+ *	byte 1   bits 0-2 the model (6 and 7: the first two, scaled, told of
+ *	         the context and too long for it; 7 also with old images left
+ *	         out), bit 3 arguments are held until they are
  *	         whole, bits 4-6 the fixed request, bit 7 tool markup is looked
  *	         for
  *	byte 2-3 where the answer is cut in two
@@ -26,6 +28,8 @@
 #include "tests/lib/mutate.h"
 
 #define HEADER 4
+/* Tokens; requests of the seeds are a little shorter and a lot longer. */
+#define SMALL_WINDOW 4000
 /* Each byte in may become so many, and every answer has an envelope. */
 #define GROWTH   64
 #define ENVELOPE 65536
@@ -195,6 +199,13 @@ read_input(struct input *in, struct span s)
 	g->upstream = dialects[flags >> 1 & 1];
 	g->model = profile_model(&profile_zai,
 		span_cstr(models[(choice & 7) % ARRAY_LEN(models)]));
+	if ((choice & 7) >= ARRAY_LEN(models)) {
+		g->has_context = true;
+		g->overflow = XLATE_OVERFLOW_TRUNCATE;
+		g->context_tokens = SMALL_WINDOW;
+		g->input_tokens = SMALL_WINDOW + 1;
+		g->images_of_last_turn = (choice & 7) > ARRAY_LEN(models);
+	}
 	g->holds_args = (choice & 8) != 0;
 	g->markup = (choice & 128) != 0 ? LLM_MARKUP_RECOVER : LLM_MARKUP_OFF;
 	g->content_type = (flags & 16) != 0 ? SPAN("application/json") :

@@ -20,6 +20,7 @@ number()
 	openai | glm-4.6) echo 0 ;;
 	anthropic | glm-4.6v) echo 1 ;;
 	glm-4.5v) echo 2 ;;
+	small) echo 6 ;;
 	*) echo 5 ;;
 	esac
 }
@@ -59,6 +60,7 @@ for folder in tests/golden/*/; do
 		cat "$folder/in.json"
 	} > "$short/$name"
 	model=$(number "$(value model)")
+	[ -z "$(value input_tokens)" ] || model=$(number small)
 	[ "$(value validate_tool_json)" != buffer ] || model=$((model + 8))
 	case $(value tool_markup) in '' | off) ;; *) model=$((model + 128)) ;; esac
 	if [ ! -f "$answer" ] && [ "$(value purpose)" != count ]; then
