@@ -33,7 +33,7 @@ $(B)/standin: $(call objs,tests/upstream) $(STANDIN_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $(call objs,tests/upstream) $(STANDIN_LIBS) \
 		$(LLHTTP_LIBS) $(TLS_LIBS) -lz -ljansson
 
-$(B)/tests/bench/bench_xlate: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
+$(B)/tests/bench/bench_xlate $(B)/tests/bench/bench_context: %: %.o $(SHARED_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS) $(LIBS)
 
 $(B)/tests/bench/bench_tokens: %: %.o $(SHARED_LIBS)
@@ -46,7 +46,8 @@ $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
 
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
-bench-tools: $(BENCH_TOOLS) $(B)/tests/bench/bench_tokens
+bench-tools: $(BENCH_TOOLS) $(B)/tests/bench/bench_tokens \
+	$(B)/tests/bench/bench_context
 standin: $(B)/standin
 
 # --- running --------------------------------------------------------------

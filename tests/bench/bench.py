@@ -418,6 +418,7 @@ def main():
         "streams-plain": lambda s: limits.streams(s, this, False),
         "streams-tls": lambda s: limits.streams(s, this, True),
         "handshakes": lambda s: limits.handshakes(s, this),
+        "context": lambda s: limits.context(),
         "tokens": lambda s: tokens.tokens(s.folder),
         "growth": lambda s: limits.growth(s, this, args.growth_seconds),
     }

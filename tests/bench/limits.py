@@ -18,6 +18,7 @@ TOOLS = os.environ.get("BENCH_TOOLS", os.path.join(ROOT, "build/release/tests/be
 STREAMS = 10000
 STREAM_WORDS, STREAM_DELAY_MS = 16, 1000
 EVENTS = 4000
+CONTEXT_US = 2
 STARTS = 5
 
 
@@ -45,6 +46,21 @@ def chat(port, body, timeout=60):
 
 
 SMALL = {"model": "glm-4.6", "messages": [{"role": "user", "content": "Hello."}]}
+
+
+# --- what is done about the context -------------------------------------------
+
+
+def context():
+    got = fields(subprocess.run([TOOLS + "/bench_context"], check=True,
+                                capture_output=True, text=True).stdout)
+    estimate = got["estimate_ns"] / 1000
+    added = (got["on_ns"] - got["off_ns"]) / 1000 + estimate
+    print("context handling of a small chat and its answer")
+    print(f"  estimate {estimate:.2f} us, what was learned, scaled counts, figures and header "
+          f"{added - estimate:.2f} us: {added:.2f} us of CPU")
+    verdict(f"<= {CONTEXT_US} us", added <= CONTEXT_US)
+    return True
 
 
 # --- delay of events ------------------------------------------------------
