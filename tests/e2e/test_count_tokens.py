@@ -355,6 +355,68 @@ class Local(CountCase):
                                delta=1)
 
 
+@unittest.skipUnless(has_vocabulary(), "no vocabulary: see `make deps`")
+class Beside(CountCase):
+    """Long texts are counted in slices: a stream on the same worker does not
+    wait for them."""
+    config = {"forward_count_to_upstream": "false"}
+    EVENTS, EVERY_MS = 300, 4
+    LATE_S = 0.05
+
+    def longest_gap(self, bodies):
+        """Of a stream whose events come evenly, while all these are counted;
+        beside it, what was counted."""
+        chat = DIALECTS["A"].body(user("[[text words=%d per=1 delay=%d]]" % (
+            self.EVENTS, self.EVERY_MS)), stream=True)
+        found, gaps = [], []
+        with self.proxy.connect() as stream:
+            stream.request("POST", "/v1/messages", post_fields(),
+                           as_bytes(chat))
+            pieces = stream.pieces(stream.read_head())
+            next(pieces)
+            threads = [threading.Thread(target=lambda b=b: found.append(
+                self.tokens("O", b))) for b in bodies]
+            for t in threads:
+                t.start()
+            last = time.monotonic()
+            for _ in pieces:
+                now = time.monotonic()
+                gaps.append(now - last)
+                last = now
+            for t in threads:
+                t.join()
+        self.assertGreater(len(gaps), self.EVENTS // 2)
+        return max(gaps), found
+
+    def test_stream(self):
+        # Their timers must not lengthen the turns of the loop.
+        conns = [self.proxy.connect() for _ in range(300)]
+        for c in conns:
+            self.addCleanup(c.close)
+            c.request("GET", "/health")
+            c.response()
+        megabyte = 1 << 20
+        words = ("The quick brown fox jumps over the lazy dog, %d times. "
+                 % 5 * (megabyte // 40))[:megabyte]
+        mixed = [words, "a" * megabyte, "\u4f60\u597d" * (megabyte // 6)]
+        for texts in mixed, [words[:megabyte // 10]] * 30:
+            bodies = [as_bytes(body_of("O", user(t), ())) for t in texts]
+            gaps = []
+            # What else the machine does is not to be measured here.
+            for _ in range(4):
+                gap, found = self.longest_gap(bodies)
+                self.assertEqual(len(found), len(texts))
+                self.assertGreater(min(found), 10000)
+                gaps.append(gap)
+                if gap < self.LATE_S:
+                    break
+            print("# %d texts of %d bytes: an event came %.0f ms after the "
+                  "one before at most" % (len(texts), len(texts[0]),
+                                          min(gaps) * 1000), flush=True)
+            self.assertLess(min(gaps), self.LATE_S * (
+                10 if harness.is_sanitized() else 1))
+
+
 # --- images -------------------------------------------------------------------
 
 def gif(w, h):
