@@ -390,7 +390,7 @@ class Beside(CountCase):
 
     def test_stream(self):
         # Their timers must not lengthen the turns of the loop.
-        conns = [self.proxy.connect() for _ in range(300)]
+        conns = [self.proxy.connect() for _ in range(700)]
         for c in conns:
             self.addCleanup(c.close)
             c.request("GET", "/health")
@@ -403,7 +403,7 @@ class Beside(CountCase):
             bodies = [as_bytes(body_of("O", user(t), ())) for t in texts]
             gaps = []
             # What else the machine does is not to be measured here.
-            for _ in range(4):
+            for _ in range(6):
                 gap, found = self.longest_gap(bodies)
                 self.assertEqual(len(found), len(texts))
                 self.assertGreater(min(found), 10000)
