@@ -91,12 +91,14 @@ on_next(struct ev_defer *d)
 
 /* As a chat would be read; NULL job where that fails. */
 static void
-read_body(struct counting *c, struct span body)
+read_body(struct counting *c, const struct model_info *m, struct span body)
 {
 	struct worker *w = c->worker;
 
-	if (xlate_read(c->xlate, body, NULL) == GP_OK)
-		c->job = llm_count_new(w->vocab, xlate_request(c->xlate));
+	if (xlate_read(c->xlate, body, NULL) != GP_OK)
+		return;
+	xlate_leave_out_images(c->xlate, m);
+	c->job = llm_count_new(w->vocab, xlate_request(c->xlate));
 }
 
 static struct counting *
@@ -121,8 +123,8 @@ counting_new(
 
 struct counting *
 counting_start(struct worker *w, const struct dialect *d,
-	enum llm_purpose purpose, struct span body, counting_done_fn *done,
-	void *ctx)
+	enum llm_purpose purpose, const struct model_info *m, struct span body,
+	counting_done_fn *done, void *ctx)
 {
 	struct counting *c;
 
@@ -131,7 +133,7 @@ counting_start(struct worker *w, const struct dialect *d,
 	c = counting_new(w, d, purpose);
 	c->done = done;
 	c->ctx = ctx;
-	read_body(c, body);
+	read_body(c, m, body);
 	return c;
 }
 
@@ -144,8 +146,9 @@ counting_cancel(struct counting **c)
 }
 
 void
-counting_learn(struct worker *w, const struct dialect *d, struct buf *body,
-	struct calib_row *row, int64_t theirs)
+counting_learn(struct worker *w, const struct dialect *d,
+	const struct model_info *m, struct buf *body, struct calib_row *row,
+	int64_t theirs)
 {
 	struct counting *c;
 
@@ -157,7 +160,7 @@ counting_learn(struct worker *w, const struct dialect *d, struct buf *body,
 	c->body = *body;
 	buf_init(body, body->max);
 	w->nlearning++;
-	read_body(c, buf_span(&c->body));
+	read_body(c, m, buf_span(&c->body));
 }
 
 void

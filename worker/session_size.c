@@ -135,7 +135,7 @@ session_count_first(struct session *s)
 		xlate_images(s->xlate) > 0 || !is_near_limit(s))
 		return false;
 	s->counting = counting_start(s->worker, c->dialect, c->purpose,
-		buf_span(&c->body), on_counted, s);
+		s->choice.route.info, buf_span(&c->body), on_counted, s);
 	return s->counting != NULL;
 }
 
@@ -157,7 +157,8 @@ session_count_locally(struct session *s)
 
 	metrics_add(&s->worker->metrics->counts_local, 1);
 	s->counting = counting_start(s->worker, c->dialect, c->purpose,
-		buf_span(&c->body), on_count_for_client, s);
+		s->choice.route.info, buf_span(&c->body), on_count_for_client,
+		s);
 	if (s->counting == NULL)
 		session_step(s, xlate_count_locally(s->xlate));
 }
@@ -223,8 +224,9 @@ session_learn(struct session *s)
 	/* What was cut is not what the body says. */
 	if (was_sample && s->calib != NULL &&
 		xlate_removed(s->xlate)->messages == 0)
-		counting_learn(s->worker, s->client->dialect, &s->client->body,
-			s->calib, fill.input);
+		counting_learn(s->worker, s->client->dialect,
+			s->choice.route.info, &s->client->body, s->calib,
+			fill.input);
 }
 
 /* --- refusals ------------------------------------------------------------- */

@@ -64,7 +64,8 @@ struct llm_counted {
 	int64_t tokens; /* as the client sees them */
 	int64_t real;   /* unscaled; -1: not to be shown */
 	bool is_estimate;
-	bool is_compat; /* also under older names */
+	bool is_compat;      /* also under older names */
+	bool shows_original; /* what it was before the context was edited */
 };
 
 struct dialect {

@@ -234,6 +234,12 @@ count_encode(const struct llm_counted *c, struct buf *out)
 		if (c->is_estimate)
 			jout_kv_bool(&j, "proxy_estimate", true);
 	}
+	if (c->shows_original) {
+		jout_key(&j, "context_management");
+		jout_obj(&j);
+		jout_kv_int(&j, "original_input_tokens", c->tokens);
+		jout_obj_end(&j);
+	}
 	jout_obj_end(&j);
 }
 

@@ -400,6 +400,7 @@ read_context_management(struct anthropic_in *in, jref v)
 		else
 			is_minor = false;
 	}
+	in->r->edits_context = true;
 	llm_add_extra(in->r, &dialect_anthropic, JESC("context_management"),
 		jdoc_raw(d, v), is_minor);
 	return GP_OK;

@@ -169,6 +169,8 @@ struct llm_req {
 	enum llm_choice choice;
 	struct jesc choice_name; /* LLM_CHOICE_NAMED */
 	bool single_call;        /* at most one tool call in the answer */
+	bool edits_context;      /* asks for the conversation to be edited: a
+				    count says what it was before */
 	bool has_functions;      /* answer in the deprecated function shape */
 	int64_t max_tokens;      /* 0: not given */
 	struct llm_number temperature, top_p;

@@ -125,6 +125,9 @@ enum gp_code xlate_read(
 	struct xlate *x, struct span body, struct gp_error *err) GP_WUR;
 /* Between xlate_read and xlate_write. */
 const struct llm_req *xlate_request(const struct xlate *x);
+/* Leave out the images that do not count, if the model sees none. xlate_write
+ * does so by itself. */
+void xlate_leave_out_images(struct xlate *x, const struct model_info *m);
 /* Images that the upstream is sent. */
 size_t xlate_images(const struct xlate *x);
 /* The operator wants conversations cut rather than errors. */

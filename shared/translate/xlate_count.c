@@ -17,6 +17,7 @@ count_done(struct xlate *x, int64_t tokens, bool is_estimate)
 		.real = c->is_shown ? tokens : -1,
 		.is_estimate = is_estimate,
 		.is_compat = x->env.count_compat,
+		.shows_original = x->req.edits_context,
 	};
 
 	if (is_estimate)

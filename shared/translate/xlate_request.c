@@ -197,21 +197,24 @@ encode(struct xlate *x, struct span model, const struct llm_wire *wire,
 	xlate_take_sent(x, &keys);
 }
 
+void
+xlate_leave_out_images(struct xlate *x, const struct model_info *m)
+{
+	if (x->images == 0 || m->is_vision || !x->env.images_of_last_turn)
+		return;
+	x->images_left_out = llm_leave_out_images(&x->req);
+	x->estimate = llm_estimate(&x->req);
+	notice_add(&x->req.notices, "dropped", SPAN("images"));
+}
+
 static void
 take_route(struct xlate *x, const struct xlate_route *route)
 {
-	struct llm_req *r = &x->req;
-
 	x->upstream = route->upstream;
 	x->model = arena_dup(x->arena, route->model);
 	x->info = route->info;
 	x->unmoved_tokens = route->unmoved_tokens;
-	if (x->images == 0 || route->info->is_vision ||
-		!x->env.images_of_last_turn)
-		return;
-	x->images_left_out = llm_leave_out_images(r);
-	x->estimate = llm_estimate(r);
-	notice_add(&r->notices, "dropped", SPAN("images"));
+	xlate_leave_out_images(x, route->info);
 }
 
 enum gp_code

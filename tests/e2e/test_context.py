@@ -268,6 +268,20 @@ class Images(Case):
                 self.assertEqual(a.get("x-glmproxy-images"),
                                  "scope=last_user_turn; images=1; left_out=1")
 
+    def test_counts_agree(self):
+        """An image that is left out is not counted either."""
+        proxy = self.own_proxy({"image_scope": "last_user_turn",
+                                "forward_count_to_upstream": "false"})
+        counts = []
+        for last in ("thanks", [("text", "and this"), image(560, 560)]):
+            body = DIALECTS["A"].body([
+                ("user", [("text", "see"), image(560, 560)]),
+                ("assistant", "a dot"), ("user", last)])
+            r = proxy.post("/v1/messages/count_tokens", body)
+            counts.append(r.json()["input_tokens"])
+        self.assertLess(counts[0], 100)
+        self.assertGreater(counts[1], 800)
+
     def test_new_images_keep_the_old(self):
         since = self.standin.count()
         body = DIALECTS["O"].body([

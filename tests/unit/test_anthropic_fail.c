@@ -199,17 +199,17 @@ test_row_117_counts(void **state)
 	(void)state;
 	buf_init(&b, OUT_MAX);
 	dialect_anthropic.count_encode(
-		&(struct llm_counted){ 7, -1, true, false }, &b);
+		&(struct llm_counted){ 7, -1, true, false, false }, &b);
 	assert_buf_eq(&b, "{\"input_tokens\":7}");
 	buf_reset(&b, 0);
 	dialect_anthropic.count_encode(
-		&(struct llm_counted){ 7, -1, false, true }, &b);
+		&(struct llm_counted){ 7, -1, false, true, false }, &b);
 	assert_buf_eq(&b,
 		"{\"input_tokens\":7,\"token_count\":7,"
 		"\"input_token_count\":7}");
 	buf_reset(&b, 0);
 	dialect_anthropic.count_encode(
-		&(struct llm_counted){ 7, -1, true, true }, &b);
+		&(struct llm_counted){ 7, -1, true, true, false }, &b);
 	assert_buf_eq(&b,
 		"{\"input_tokens\":7,\"token_count\":7,"
 		"\"input_token_count\":7,\"proxy_estimate\":true}");

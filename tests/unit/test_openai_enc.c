@@ -589,12 +589,12 @@ test_count(void **state)
 	struct fixture *const f = *state;
 
 	dialect_openai.count_encode(
-		&(struct llm_counted){ 12, -1, true, false }, &f->out);
+		&(struct llm_counted){ 12, -1, true, false, false }, &f->out);
 	assert_buf_eq(&f->out,
 		"{\"object\":\"response.input_tokens\",\"input_tokens\":12}");
 	buf_reset(&f->out, 0);
 	dialect_openai.count_encode(
-		&(struct llm_counted){ 12, -1, false, true }, &f->out);
+		&(struct llm_counted){ 12, -1, false, true, false }, &f->out);
 	assert_buf_eq(&f->out,
 		"{\"object\":\"response.input_tokens\",\"input_tokens\":12,"
 		"\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":0,"
