@@ -7,11 +7,11 @@
 #include "shared/translate/llm_unit.h"
 
 /* A byte's weight: 3.6 or 2.5 of them are a token. */
-#define ASCII_WEIGHT (LLM_WEIGHT * 10 / 36)
+#define CHEAP_WEIGHT (LLM_WEIGHT * 10 / 36)
 #define OTHER_WEIGHT (LLM_WEIGHT * 10 / 25)
 
-/* Text is mostly ASCII when so many percent of its bytes are. */
-#define ASCII_PERCENT 80
+/* Text is cheap when so many percent of its bytes are. */
+#define CHEAP_PERCENT 80
 
 #define PER_MESSAGE   LLM_MESSAGE_TOKENS
 #define PER_TOOL      LLM_TOOL_TOKENS
@@ -25,26 +25,60 @@
 #define SAMPLED_BYTES ((uint64_t)SAMPLES * SAMPLE_BYTES)
 
 struct sums {
-	uint64_t bytes, other; /* other: of those, outside of ASCII */
+	uint64_t bytes, other; /* other: of those, not cheap */
 	uint64_t tokens;       /* of all that is not text */
 };
 
-/* Bytes with the top bit. */
+/* The first bytes of Cyrillic characters, whose second ones are the only other
+ * bytes of them. */
+#define CYRILLIC_MASK 0xfc
+#define CYRILLIC      0xd0
+
+/* How many bytes have their top bits set, of words that have no other bits. */
+static uint64_t
+count_tops(uint64_t tops)
+{
+	/* The product's highest byte is the sum of all bytes. */
+	return (tops >> 7) * SWAR_ALL(1) >> 56;
+}
+
+/* The top bits of bytes that are 0. */
+static uint64_t
+zeros(uint64_t x)
+{
+	return ~((x & ~SWAR_TOP) + ~SWAR_TOP) & ~x & SWAR_TOP;
+}
+
+/* Bytes outside of ASCII, but for those of Cyrillic characters. */
 static uint64_t
 count_other(struct span s)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, cyrillic = 0;
 	size_t i = 0;
 
 	for (; s.n - i >= SWAR_BYTES; i += SWAR_BYTES) {
-		const uint64_t tops = swar_load(s.p + i) & SWAR_TOP;
+		const uint64_t w = swar_load(s.p + i);
 
-		/* The product's highest byte is the sum of all bytes. */
-		n += (tops >> 7) * SWAR_ALL(1) >> 56;
+		if ((w & SWAR_TOP) == 0)
+			continue;
+		n += count_tops(w & SWAR_TOP);
+		cyrillic += count_tops(zeros(
+			(w & SWAR_ALL(CYRILLIC_MASK)) ^ SWAR_ALL(CYRILLIC)));
 	}
-	for (; i < s.n; i++)
-		n += (uint8_t)s.p[i] >> 7;
-	return n;
+	for (; i < s.n; i++) {
+		const uint8_t c = (uint8_t)s.p[i];
+
+		n += c >> 7;
+		cyrillic += (c & CYRILLIC_MASK) == CYRILLIC;
+	}
+	return n - MIN(n, 2 * cyrillic);
+}
+
+/* The escape of a Cyrillic character, 04 and two more digits. */
+static bool
+is_cyrillic(struct span escape)
+{
+	return span_starts(escape, SPAN("\\u04"));
 }
 
 /* s: escaped text or a JSON value. What an escape means is counted, since some
@@ -66,7 +100,7 @@ measure(struct sums *sums, struct span s)
 			1 :
 			jesc_decoded_len((struct jesc){ span_head(s, len) });
 		sums->bytes += n;
-		sums->other += n > 1 ? n : 0;
+		sums->other += n > 1 && !is_cyrillic(s) ? n : 0;
 		s = span_from(s, len);
 	}
 }
@@ -87,7 +121,7 @@ sample(struct sums *sums, struct span s)
 			return;
 		is_code = s.p[1] == 'u';
 		sums->bytes += is_code ? 2 : 1;
-		sums->other += is_code ? 2 : 0;
+		sums->other += is_code && !is_cyrillic(s) ? 2 : 0;
 		s = span_from(s, is_code ? UNIT_ONE : UNIT_SHORT);
 	}
 }
@@ -162,11 +196,11 @@ add_turn(struct sums *sums, const struct llm_turn *t)
 static int64_t
 weight_of(const struct sums *sums)
 {
-	const bool is_ascii = (sums->bytes - sums->other) * 100 >=
-		sums->bytes * ASCII_PERCENT;
+	const bool is_cheap = (sums->bytes - sums->other) * 100 >=
+		sums->bytes * CHEAP_PERCENT;
 
 	return (int64_t)(sums->tokens * LLM_WEIGHT +
-		sums->bytes * (is_ascii ? ASCII_WEIGHT : OTHER_WEIGHT));
+		sums->bytes * (is_cheap ? CHEAP_WEIGHT : OTHER_WEIGHT));
 }
 
 int64_t
@@ -213,5 +247,5 @@ llm_estimate(const struct llm_req *r)
 int64_t
 llm_estimate_bytes(size_t bytes)
 {
-	return (int64_t)((bytes * ASCII_WEIGHT + LLM_WEIGHT - 1) / LLM_WEIGHT);
+	return (int64_t)((bytes * CHEAP_WEIGHT + LLM_WEIGHT - 1) / LLM_WEIGHT);
 }

@@ -6,9 +6,10 @@
 #include "shared/translate/llm_req.h"
 
 /* Input tokens of the request, at least 1. One pass over the tree; text is
- * looked at (share of ASCII), images by their header bytes. Bytes of text
- * / 3.6 where a turn's is mostly ASCII, / 2.5 otherwise, + 4 a message, + 8 a
- * tool; images ceil(w/28) * ceil(h/28), 1200 when the size cannot be read. */
+ * looked at (share of scripts), images by their header bytes. Bytes of text
+ * / 3.6 where a turn's is mostly ASCII or Cyrillic, of which vocabularies hold
+ * whole words, / 2.5 otherwise, + 4 a message, + 8 a tool; images ceil(w/28) *
+ * ceil(h/28), 1200 when the size cannot be read. */
 int64_t llm_estimate(const struct llm_req *r);
 
 /* What a turn, and what all tools add to that, in so many parts of a token; the

@@ -68,6 +68,12 @@ test_text(void **state)
 		{ "\\u4e2d", 25, 30 },
 		{ "\\ud83d\\ude00", 25, 40 },
 		{ "\xf0\x9f\x98\x80", 25, 40 },
+		/* Two bytes each; as text, and escaped. */
+		{ "\xd0\xb6\xd1\x83\xd0\xba ", 36, 70 },
+		{ "\\u0436\\u0443\\u043a ", 36, 70 },
+		{ "\xce\xb1", 25, 20 },
+		{ "\\u03b1", 25, 20 },
+		{ "\xd0\xb6\xd1\x83\xe4\xb8\xad", 25, 70 },
 		/* 20 and 22 percent. */
 		{ "aaaaaaaa\xc3\xa9", 36, 100 },
 		{ "aaaaaaa\xc3\xa9", 25, 90 },
@@ -93,6 +99,8 @@ test_long_text(void **state)
 		{ "Hello, world. ", 77778 },
 		{ "a\\tb\\n", 22223 },
 		{ "\xe4\xb8\xad", 24000 },
+		{ "\xd0\xb6\xd1\x83\xd0\xba ", 38889 },
+		{ "\\u0436\\u0443\\u043a ", 38889 },
 		{ "\\\\", 5556 },
 	};
 
