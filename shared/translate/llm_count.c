@@ -27,6 +27,8 @@ struct llm_count {
 	uint64_t tokens; /* of all that is not text */
 	struct span rest;
 	unsigned passes;     /* over rest, until its escapes are resolved */
+	bool is_json;        /* the last pass is over JSON */
+	bool is_in_string;   /* of it */
 	struct buf texts[2]; /* what passes make, in turns */
 	unsigned to;         /* of these, the one that is written to */
 	bool is_counting;    /* the job has a text */
@@ -125,6 +127,65 @@ unescape_some(struct span *rest, size_t max, struct buf *out)
 	}
 }
 
+/* JSON between its strings, up to a backslash, which is none of it, or to and
+ * with the quote at which a string begins (true). Blanks stand behind commas
+ * and colons and nowhere else, whatever the client's habits are: so models are
+ * shown it. */
+static bool
+lay_out_some(struct span *rest, size_t max, struct buf *out)
+{
+	bool is_at_quote = false;
+	size_t i;
+
+	for (i = 0; i < rest->n && i < max && !is_at_quote; i++) {
+		const char c = rest->p[i];
+
+		if (c == '\\')
+			break;
+		is_at_quote = c == '"';
+		if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+			continue;
+		buf_putc(out, c);
+		if (c == ',' || c == ':')
+			buf_putc(out, ' ');
+	}
+	*rest = span_from(*rest, i);
+	return is_at_quote;
+}
+
+/* The inside of a string, the like. True behind the quote that ends it. */
+static bool
+copy_string_some(struct span *rest, size_t max, struct buf *out)
+{
+	const struct span head = span_head(*rest, max);
+	const size_t end =
+		MIN(span_find_char(head, '"'), span_find_char(head, '\\'));
+	const bool is_at_quote = end < head.n && head.p[end] == '"';
+
+	buf_put(out, span_head(head, end + is_at_quote));
+	*rest = span_from(*rest, end + is_at_quote);
+	return is_at_quote;
+}
+
+/* unescape_some for JSON. */
+static void
+unescape_json_some(
+	struct span *rest, size_t max, bool *is_in_string, struct buf *out)
+{
+	const size_t before = rest->n;
+
+	while (rest->n > 0 && before - rest->n < max) {
+		const size_t left = max - (before - rest->n);
+
+		if (rest->p[0] == '\\')
+			unescape_some(rest, 1, out);
+		else if (*is_in_string)
+			*is_in_string = !copy_string_some(rest, left, out);
+		else
+			*is_in_string = lay_out_some(rest, left, out);
+	}
+}
+
 /* --- one text after the other --------------------------------------------- */
 
 static void
@@ -132,6 +193,15 @@ set_text(struct llm_count *c, struct span text, unsigned passes)
 {
 	c->rest = text;
 	c->passes = passes;
+	c->is_json = false;
+}
+
+static void
+set_json(struct llm_count *c, struct span text, unsigned passes)
+{
+	set_text(c, text, passes);
+	c->is_json = true;
+	c->is_in_string = false;
 }
 
 static void
@@ -139,9 +209,9 @@ visit_args(struct llm_count *c, const struct llm_args *args)
 {
 	/* JSON in a JSON string; as a value it is one. */
 	if (args->has_text)
-		set_text(c, args->text.s, 2);
+		set_json(c, args->text.s, 2);
 	else
-		set_text(c, args->value.s, 1);
+		set_json(c, args->value.s, 1);
 }
 
 /* The part's text, or 2nd text; true while there may be more. */
@@ -213,7 +283,7 @@ visit_tool(struct llm_count *c)
 		set_text(c, tool->description.s, 1);
 		return;
 	default:
-		set_text(c, tool->schema.s, 1);
+		set_json(c, tool->schema.s, 1);
 		c->at.field = 0;
 		c->at.tool++;
 	}
@@ -243,7 +313,10 @@ resolve(struct llm_count *c, size_t *work)
 	/* Growing bit by bit would copy megabytes at once. */
 	if (buf_len(out) == 0)
 		buf_room(out, c->rest.n);
-	unescape_some(&c->rest, max, out);
+	if (c->is_json && c->passes == 1)
+		unescape_json_some(&c->rest, max, &c->is_in_string, out);
+	else
+		unescape_some(&c->rest, max, out);
 	*work -= MIN(*work, 1 + (before - c->rest.n) / COPIED_PER_WORK);
 	if (c->rest.n > 0)
 		return;

@@ -12,8 +12,9 @@
  * results, and the tools' names, descriptions and schemas; beside the tokens
  * of these texts LLM_MESSAGE_TOKENS a turn, LLM_TOOL_TOKENS a tool, and what
  * llm_image_tokens says for each image. Text means what its escapes stand for,
- * also inside of arguments and schemas, so that the form in which a client
- * sends them makes no difference.
+ * also inside of arguments and schemas, which are taken with one blank behind
+ * each comma and colon and no others, so that the form in which a client sends
+ * them makes no difference.
  */
 #ifndef TRANSLATE_LLM_COUNT_H
 #define TRANSLATE_LLM_COUNT_H

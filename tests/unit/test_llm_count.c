@@ -118,6 +118,15 @@ test_arguments(void **state)
 			  .text = { SPAN_INIT("{\\\"a\\\": "
 					      "\\\"b\\\\n\\\\u00e9\\\"}") } },
 			SPAN_INIT("{\"a\": \"b\n\xc3\xa9\"}") },
+		/* However it is laid out. */
+		{ { .value = { SPAN_INIT("{\"a\":[1,2 , \"b, c:d \\\" \\\\\"],"
+					 "\n\t\"e\" : {} }") } },
+			SPAN_INIT("{\"a\": [1, 2, \"b, c:d \" \\\"], "
+				  "\"e\": {}}") },
+		{ { .has_text = true,
+			  .text = { SPAN_INIT("{\\\"a\\\":1,\\n\\\"b\\\":"
+					      "\\\"c,d\\\"}") } },
+			SPAN_INIT("{\"a\": 1, \"b\": \"c,d\"}") },
 		{ { .has_text = true, .text = { SPAN_INIT("a\\\\") } },
 			SPAN_INIT("a\\") },
 		{ { .has_text = true,
