@@ -224,11 +224,7 @@ class Factors(Learning):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if harness.is_sanitized():
-            others = OTHERS // 4
-        else:
-            others = OTHERS
-        cls.requests = make_requests(LESSONS + others, 4)
+        cls.requests = make_requests(LESSONS + OTHERS, 4)
 
     def check_factor(self, factor):
         exact, quick = self.learner(), self.learner(False)
