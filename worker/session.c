@@ -393,7 +393,8 @@ fail_upstream(struct session *s, const struct gp_error *err)
 
 	if (err->code == GP_E_SYSTEM)
 		f.kind = LLM_FAIL_UPSTREAM;
-	return xlate_fail(s->xlate, &f);
+	return err->code == GP_E_PEER ? xlate_distrust(s->xlate, &f) :
+					xlate_fail(s->xlate, &f);
 }
 
 static void

@@ -159,6 +159,9 @@ enum xlate_state xlate_end(struct xlate *x);
 /* It is over otherwise: reset, silence, no connection, our own refusal. A
  * stream whose finish has been seen is completed all the same. */
 enum xlate_state xlate_fail(struct xlate *x, const struct llm_failure *f);
+/* What came of it is not what was sent, as a checksum tells: even an answer
+ * that seems to be complete is none. */
+enum xlate_state xlate_distrust(struct xlate *x, const struct llm_failure *f);
 /* Silence: commits a streamed answer and writes a sign of life. Does nothing
  * for unstreamed ones. */
 enum xlate_state xlate_heartbeat(struct xlate *x);

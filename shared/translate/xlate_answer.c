@@ -210,6 +210,12 @@ xlate_fail(struct xlate *x, const struct llm_failure *f)
 }
 
 enum xlate_state
+xlate_distrust(struct xlate *x, const struct llm_failure *f)
+{
+	return xlate_fail_now(x, f);
+}
+
+enum xlate_state
 xlate_heartbeat(struct xlate *x)
 {
 	if (!x->is_stream || is_over(x))

@@ -212,7 +212,8 @@ read_input(struct input *in, struct span s)
 					      SPAN("text/event-stream");
 	g->purpose = what == FUZZ_COUNT ? LLM_COUNT : LLM_CHAT;
 	g->status = (flags & 32) != 0 ? 429 : 200;
-	g->ends_in_reset = (flags & 64) != 0;
+	if ((flags & 64) != 0)
+		g->end = (choice & 8) != 0 ? GOLDEN_CORRUPT : GOLDEN_RESET;
 	in->beats = (flags & 128) != 0;
 	in->cut = (size_t)head[2] << 8 | head[3];
 	s = span_from(s, HEADER);

@@ -193,7 +193,7 @@ static bool
 take_given(struct golden *g, struct span key, struct span value)
 {
 	static const char *const purposes[] = { "chat", "count" };
-	static const char *const ends[] = { "close", "reset" };
+	static const char *const ends[] = { "close", "reset", "corrupt" };
 
 	if (span_eq(key, SPAN("client")))
 		g->client = dialect_named(g, value);
@@ -213,7 +213,8 @@ take_given(struct golden *g, struct span key, struct span value)
 	else if (span_eq(key, SPAN("date")))
 		g->date = value;
 	else if (span_eq(key, SPAN("end")))
-		g->ends_in_reset = choose(g, value, ends, 2) == 1;
+		g->end = (enum golden_end)choose(
+			g, value, ends, ARRAY_LEN(ends));
 	else
 		return take_setting(g, key, value);
 	return true;
@@ -395,10 +396,12 @@ golden_answer(struct golden_way *w, const struct golden *g,
 		(void)xlate_feed(w->xlate, pieces[i++]);
 	if (is_over(xlate_state(w->xlate)))
 		return i;
-	if (g->ends_in_reset)
+	if (g->end == GOLDEN_CLOSE)
+		(void)xlate_end(w->xlate);
+	else if (g->end == GOLDEN_RESET)
 		(void)xlate_fail(w->xlate, &cut);
 	else
-		(void)xlate_end(w->xlate);
+		(void)xlate_distrust(w->xlate, &cut);
 	return n;
 }
 

@@ -21,18 +21,15 @@
  *	status             upstream's, default 200
  *	content_type       upstream's, default by the name of the file
  *	retry_after, date  upstream's headers
- *	end                close (default), reset: how upstream's answer ends
- *	replay_reasoning   yes (default), no
- *	validate_tool_json off (default), buffer
- *	tool_markup        off (default), recover, strip
- *	strict             no (default), yes
- *	enable_env_deduplication   yes (default), no
- *	context            off (default), on: token_scaling and context_info
- *	context_tokens     the model's window, default by the table
- *	overflow           auto (default), truncate, error
- *	input_tokens       counted before, default not
- *	unmoved_tokens     window of the model without images, default the same
- *	image_scope        any (default), last_user_turn
+ *	end                close (default), reset, corrupt: how upstream's
+ *answer ends replay_reasoning   yes (default), no validate_tool_json off
+ *(default), buffer tool_markup        off (default), recover, strip strict no
+ *(default), yes enable_env_deduplication   yes (default), no context off
+ *(default), on: token_scaling and context_info context_tokens     the model's
+ *window, default by the table overflow           auto (default), truncate,
+ *error input_tokens       counted before, default not unmoved_tokens     window
+ *of the model without images, default the same image_scope        any
+ *(default), last_user_turn
  *
  * and expected:
  *
@@ -67,6 +64,13 @@ enum golden_file {
 	GOLDEN_FILE_COUNT
 };
 
+/* How upstream's answer ends. */
+enum golden_end {
+	GOLDEN_CLOSE,
+	GOLDEN_RESET,
+	GOLDEN_CORRUPT
+};
+
 enum golden_state {
 	GOLDEN_DONE,
 	GOLDEN_FAILED,
@@ -89,7 +93,7 @@ struct golden {
 	enum llm_purpose purpose;
 	unsigned status;
 	struct span content_type, retry_after, date;
-	bool ends_in_reset;
+	enum golden_end end;
 	bool replays_reasoning;
 	bool holds_args;
 	enum llm_markup markup;
