@@ -119,8 +119,9 @@ format-check:
 unicode-check: ## prove that the classes of characters are what was generated
 	python3 shared/count/unicode_classes.py --check
 
-protocol-rows: ## edge cases of the protocols: row, state, tests
-	@tests/lint/rows.sh --list
+protocol-rows: test-deps ## edge cases of the protocols: row, test, pass
+	@$(MAKE) --no-print-directory all units standin
+	@GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin python3 tests/rows.py $(B)
 
 structure: all unicode-check
 	tests/lint/layers.sh
