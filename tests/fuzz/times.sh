@@ -29,8 +29,8 @@ recorded()
 {
 	seconds=0
 	runs=0
-	while read -r name s r hash; do
-		if [ "$name" = "$1" ] && [ "$hash" = "$2" ]; then
+	while read -r who s r hash; do
+		if [ "$who" = "$1" ] && [ "$hash" = "$2" ]; then
 			seconds=$s
 			runs=$r
 		fi
