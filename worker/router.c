@@ -323,6 +323,7 @@ pick_model(const struct router *r, struct span name, bool has_image,
 	other = arena_alloc(a, sizeof(*other));
 	*other = r->unknown;
 	other->name = name;
+	out->is_unknown = true;
 	return other;
 }
 

@@ -50,6 +50,7 @@ struct router_choice {
 	struct xlate_route route;
 	size_t upstream;    /* index for exchange_start */
 	const char *notice; /* verb of a notice about the model, or NULL */
+	bool is_unknown;    /* no table and no setting names the model */
 };
 
 /* model: as the client wrote it, decoded; may be empty. a: for names that are

@@ -47,7 +47,7 @@ session_free(struct session *s)
 	release_held(s);
 	counting_cancel(&s->counting);
 	if (s->is_counting)
-		s->worker->ncounts--;
+		metrics_sub(&s->worker->metrics->counts_live, 1);
 	session_learn(s);
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
@@ -78,6 +78,7 @@ put_answer_fields(struct session *s, struct buf *out)
 {
 	struct buf value;
 
+	session_tell_removed(s);
 	http_out_field(
 		out, s->client->dialect->request_id_header, session_id(s));
 	http_out_field(out, "x-glmproxy-model", s->choice.route.model);
@@ -200,9 +201,12 @@ end_failed(struct session *s)
 
 	if (f.is_vague)
 		log_sent(s);
-	if (f.kind == LLM_FAIL_CONTEXT && s->refusal.times > 0 &&
-		f.input_tokens > f.limit_tokens)
+	/* The client knows nothing of what was tried. */
+	if (f.kind == LLM_FAIL_CONTEXT && s->refusal.times > 0) {
 		f.input_tokens = s->refusal.first_input;
+		f.completion_tokens = s->refusal.first_completion;
+		f.limit_tokens = s->refusal.first_limit;
+	}
 	/* The texts must outlive the session's arena. */
 	arena_init(&texts);
 	f.message = arena_dup(&texts, f.message);

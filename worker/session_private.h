@@ -12,9 +12,11 @@
 /* Upstream has refused the request as too long. */
 struct session_refusal {
 	unsigned times;
-	int64_t first_input;  /* tokens of the request as it came */
-	int64_t input, limit; /* tokens, as was said last */
-	int64_t estimate;     /* raw, of what was refused last */
+	/* What was said of the request as it came: for the client. */
+	int64_t first_input, first_completion, first_limit;
+	/* What was said last, and our raw estimate of what was refused. */
+	int64_t input, limit, estimate;
+	enum xlate_remedy remedy;
 };
 
 struct session {
@@ -36,7 +38,7 @@ struct session {
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
 	bool is_sample;   /* the exact count is to be learned from it */
-	bool is_counting; /* one of worker->ncounts */
+	bool is_counting; /* one of metrics.counts_live */
 	bool is_paused;
 	bool has_head;         /* of upstream's answer */
 	bool count_has_failed; /* upstream does not count this */
@@ -71,7 +73,7 @@ bool session_keeps_body(struct session *s);
 /* The request was refused as too long: send it differently. False if that is
  * of no use; else s may be gone. */
 bool session_resend(struct session *s);
-/* Log and count what was left out. */
+/* The answer begins: log and count what was left out of the request. */
 void session_tell_removed(const struct session *s);
 /* It has been answered. */
 void session_learn(struct session *s);

@@ -78,14 +78,36 @@ pick_route(struct session *s)
 		SPAN_ARG(s->choice.route.model));
 }
 
-/* Counts go to an upstream that can count, if not too many go there at once. */
-static bool
-counts_locally(const struct session *s)
+/* Of all workers; one that died takes its own along. */
+static uint64_t
+counts_live(const struct shm *m)
 {
-	return s->client->purpose == LLM_COUNT &&
-		(!s->worker->conf->forward_count_to_upstream ||
-			s->choice.route.upstream->count_path.n == 0 ||
-			s->worker->ncounts >= COUNTS_AT_ONCE);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < SHM_SLOTS; i++)
+		if (atomic_load(&m->slots[i].role) == SHM_WORKER)
+			n += metrics_get(&m->slots[i].metrics.counts_live);
+	return n;
+}
+
+/* Counts go to an upstream that can count, if not too many go there at once.
+ * First the place is taken, then it is looked whether there was one: two
+ * workers may both give way, but never both go. */
+static bool
+counts_locally(struct session *s)
+{
+	struct metrics *m = s->worker->metrics;
+
+	if (s->client->purpose != LLM_COUNT)
+		return false;
+	if (!s->worker->conf->forward_count_to_upstream ||
+		s->choice.route.upstream->count_path.n == 0)
+		return true;
+	metrics_add(&m->counts_live, 1);
+	s->is_counting = counts_live(s->worker->link->shm) <= COUNTS_AT_ONCE;
+	if (!s->is_counting)
+		metrics_sub(&m->counts_live, 1);
+	return !s->is_counting;
 }
 
 /* *waits: it is counted first, and session_go will be called again. */
@@ -135,10 +157,6 @@ send_translated(struct session *s, struct buf *body)
 	struct span name;
 	struct gp_error err;
 
-	if (c->purpose == LLM_COUNT) {
-		s->is_counting = true;
-		s->worker->ncounts++;
-	}
 	/* Admitted by the same rule when its head came. */
 	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,
 		    &err) != GP_OK)
@@ -165,15 +183,19 @@ session_go(struct session *s)
 		session_step(s, xlate_fail(s->xlate, &f));
 		return;
 	}
-	if (waits || counts_locally(s)) {
+	if (waits) {
 		buf_fini(&body);
-		if (!waits)
-			session_count_locally(s);
 		return;
 	}
-	session_tell_removed(s);
+	if (counts_locally(s)) {
+		buf_fini(&body);
+		session_count_locally(s);
+		return;
+	}
 	if (!session_keeps_body(s))
 		client_drop_body(c);
+	if (s->refusal.times > 0)
+		metrics_add(&s->worker->metrics->overflow_resends, 1);
 	send_translated(s, &body);
 }
 

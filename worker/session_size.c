@@ -37,12 +37,14 @@ calib_name_of(struct session *s)
 {
 	const struct xlate_route *r = &s->choice.route;
 
+	/* Names are the clients' to choose: those that nobody knows share. */
+	if (s->choice.is_unknown)
+		return arena_printf(&s->arena, "%s/other", r->upstream->name);
 	return arena_printf(
 		&s->arena, "%s/%.*s", r->upstream->name, SPAN_ARG(r->model));
 }
 
-/* Upstream has counted. Only then a model takes a row, since names are the
- * clients' to choose. */
+/* Upstream has counted. Only then a model takes a row. */
 static void
 learn(struct session *s, int64_t theirs)
 {
@@ -59,6 +61,18 @@ quick_tokens(const struct session *s)
 		calib_get(s->calib, CALIB_QUICK), xlate_estimate(s->xlate));
 }
 
+/* The ratio for cutting must not move with every request: the cut would. */
+static double
+steady_ratio(const struct session *s, int64_t theirs, int64_t ours)
+{
+	const double ratio =
+		(double)theirs / (double)MAX(ours, 1) * (double)CALIB_ONE;
+
+	return (double)calib_steady(s->calib,
+		       (uint32_t)MIN(MAX(ratio, 1), (double)CALIB_MAX)) /
+		(double)CALIB_ONE;
+}
+
 static struct xlate_input
 counted_input(const struct session *s)
 {
@@ -71,6 +85,7 @@ counted_input(const struct session *s)
 			(r.samples >= CALIB_SURE ? SURE_PERCENT :
 						   UNSURE_PERCENT) /
 			100,
+		.ratio = steady_ratio(s, tokens, xlate_estimate(s->xlate)),
 	};
 }
 
@@ -79,14 +94,13 @@ static struct xlate_input
 refused_input(const struct session *s)
 {
 	const struct session_refusal *r = &s->refusal;
-	const int64_t tokens = (int64_t)((double)r->input *
-		(double)xlate_estimate(s->xlate) / (double)r->estimate);
 
 	return (struct xlate_input){
-		.tokens = tokens,
-		.least = tokens,
+		.tokens = r->first_input,
 		.limit = r->limit,
 		.refusals = r->times,
+		.remedy = r->remedy,
+		.ratio = steady_ratio(s, r->input, r->estimate),
 	};
 }
 
@@ -172,7 +186,8 @@ is_sample(const struct session *s)
 	const struct worker *w = s->worker;
 
 	return w->vocab != NULL && s->client->purpose == LLM_CHAT &&
-		w->nlearning < LEARN_AT_ONCE && xlate_images(s->xlate) == 0 &&
+		s->counted <= 0 && w->nlearning < LEARN_AT_ONCE &&
+		xlate_images(s->xlate) == 0 &&
 		xlate_estimate(s->xlate) >= CALIB_TOKENS_MIN &&
 		buf_len(&s->client->body) <= LEARN_BYTES_MAX &&
 		(calib_get(s->calib, CALIB_EXACT).samples < LEARN_FIRST ||
@@ -221,8 +236,10 @@ session_learn(struct session *s)
 		xlate_images(s->xlate) > 0)
 		return;
 	learn(s, fill.input);
-	/* What was cut is not what the body says. */
-	if (was_sample && s->calib != NULL &&
+	/* What was cut is not what was counted. */
+	if (xlate_removed(s->xlate)->messages == 0 && s->counted > 0)
+		calib_learn(s->calib, CALIB_EXACT, s->counted, fill.input);
+	else if (was_sample && s->calib != NULL &&
 		xlate_removed(s->xlate)->messages == 0)
 		counting_learn(s->worker, s->client->dialect,
 			s->choice.route.info, &s->client->body, s->calib,
@@ -231,56 +248,77 @@ session_learn(struct session *s)
 
 /* --- refusals ------------------------------------------------------------- */
 
+static void
+note_refusal(struct session *s, const struct llm_failure *f)
+{
+	struct session_refusal *r = &s->refusal;
+
+	if (r->times == 0) {
+		r->first_input = f->input_tokens;
+		r->first_completion = f->completion_tokens;
+		r->first_limit = f->limit_tokens;
+	}
+	r->remedy = xlate_remedy(s->xlate);
+	r->input = f->input_tokens;
+	r->limit = f->limit_tokens;
+	r->estimate = xlate_estimate(s->xlate);
+}
+
 bool
 session_resend(struct session *s)
 {
 	const struct llm_failure *f = xlate_failure(s->xlate);
-	struct session_refusal *r = &s->refusal;
 
 	if (f->kind != LLM_FAIL_CONTEXT)
 		return false;
 	if (f->is_counted && xlate_images(s->xlate) == 0)
 		learn(s, f->input_tokens);
-	if (r->times == 0)
-		r->first_input = f->input_tokens;
-	if (!xlate_may_resend(s->xlate) || buf_len(&s->client->body) == 0) {
+	note_refusal(s, f);
+	if (s->refusal.remedy == XLATE_NO_REMEDY ||
+		buf_len(&s->client->body) == 0) {
 		metrics_add(&s->worker->metrics->overflow_errors, 1);
 		return false;
 	}
-	r->times++;
-	r->input = f->input_tokens;
-	r->limit = f->limit_tokens;
-	r->estimate = MAX(xlate_estimate(s->xlate), 1);
-	metrics_add(&s->worker->metrics->overflow_resends, 1);
-	log_info("req=%.*s: upstream takes %lld tokens, not %lld: once more",
-		SPAN_ARG(session_id(s)), (long long)r->limit,
-		(long long)r->input);
+	s->refusal.times++;
+	log_info("req=%.*s: upstream takes %lld tokens, not %lld and %lld of "
+		 "output: once more",
+		SPAN_ARG(session_id(s)), (long long)f->limit_tokens,
+		(long long)f->input_tokens, (long long)f->completion_tokens);
 	session_go(s);
 	return true;
+}
+
+/* What repeated blocks would have cost. */
+static void
+count_dedup(const struct session *s)
+{
+	const struct llm_dedup_report *d = xlate_dedup(s->xlate);
+	struct metrics *m = s->worker->metrics;
+
+	if (d->blocks == 0 || s->client->purpose != LLM_CHAT)
+		return;
+	metrics_add(&m->dedup_blocks, d->blocks);
+	metrics_add(&m->dedup_tokens,
+		(uint64_t)calib_apply(calib_get(s->calib, CALIB_QUICK),
+			llm_estimate_bytes(d->bytes)));
 }
 
 void
 session_tell_removed(const struct session *s)
 {
 	const struct llm_removed *r = xlate_removed(s->xlate);
-	const struct llm_dedup_report *d = xlate_dedup(s->xlate);
+	const struct xlate_route *to = &s->choice.route;
 	struct metrics *m = s->worker->metrics;
 
-	if (d->blocks > 0) {
-		metrics_add(&m->dedup_blocks, d->blocks);
-		metrics_add(&m->dedup_tokens,
-			(uint64_t)calib_apply(calib_get(s->calib, CALIB_QUICK),
-				llm_estimate_bytes(d->bytes)));
-	}
+	count_dedup(s);
 	if (r->messages == 0)
 		return;
 	metrics_add(&m->truncations, 1);
 	metrics_add(&m->messages_removed, (uint64_t)r->messages);
-	log_warnx("req=%.*s: %lld messages of %lld tokens do not fit into the "
-		  "%lld of %.*s: %lld of them are left out",
-		SPAN_ARG(session_id(s)),
-		(long long)xlate_request(s->xlate)->turns.n,
-		(long long)r->original_tokens,
-		(long long)s->choice.route.info->context_tokens,
-		SPAN_ARG(s->choice.route.model), (long long)r->messages);
+	log_warnx("req=%.*s: %lld tokens do not fit into the %lld of %.*s: the "
+		  "oldest %lld messages are left out",
+		SPAN_ARG(session_id(s)), (long long)r->original_tokens,
+		(long long)(s->refusal.times > 0 ? s->refusal.limit :
+						   to->info->context_tokens),
+		SPAN_ARG(to->model), (long long)r->messages);
 }

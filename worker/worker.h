@@ -32,7 +32,6 @@ struct worker {
 	const struct vocab *vocab; /* NULL: none was found */
 	struct list countings;     /* counting.h */
 	size_t nlearning;          /* bodies that are kept to learn from */
-	size_t ncounts;            /* forwarded counts under way */
 	struct list clients;
 	size_t nclients;
 	size_t buffered; /* bytes of bodies and output, against the limit */

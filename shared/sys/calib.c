@@ -182,3 +182,23 @@ calib_restore(struct calib_row *row, enum calib_way way, struct calib_ratio r)
 		return;
 	(void)atomic_compare_exchange_strong(&row->ratio[way], &none, pack(r));
 }
+
+uint32_t
+calib_steady(struct calib_row *row, uint32_t ratio)
+{
+	const uint32_t r = MIN(MAX(ratio, CALIB_MIN), CALIB_MAX);
+	uint32_t unit = 1, rounded, steady = 0;
+
+	while (r / unit >= 16)
+		unit *= 2;
+	rounded = (r + unit - 1) / unit * unit;
+	if (row == NULL)
+		return rounded;
+	if (atomic_compare_exchange_strong(&row->steady, &steady, rounded))
+		return rounded;
+	/* The memory is shared: anything may stand there. */
+	return r <= steady + steady / 8 && r >= steady - steady / 8 &&
+			steady <= 2 * CALIB_MAX ?
+		steady :
+		rounded;
+}

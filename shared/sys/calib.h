@@ -41,6 +41,7 @@ struct calib_row {
 	/* Upper half: samples. Lower half: upstream's count / ours, CALIB_ONE
 	 * is 1. 0: nothing learned. */
 	_Atomic uint64_t ratio[CALIB_WAYS];
+	_Atomic uint32_t steady; /* calib_steady; 0: none yet */
 };
 
 struct calib {
@@ -74,6 +75,12 @@ void calib_learn(struct calib_row *row, enum calib_way way, int64_t ours,
 	int64_t theirs);
 
 struct calib_ratio calib_get(const struct calib_row *row, enum calib_way way);
+
+/* A ratio (CALIB_ONE is 1) near this one that is the same from one request to
+ * the next while this one moves a little: for what must not change with it.
+ * The first one that is asked for, a little rounded up, becomes the row's; one
+ * that is an eighth away from it is only rounded. */
+uint32_t calib_steady(struct calib_row *row, uint32_t ratio);
 
 /* ours by the ratio, rounded to the nearest. */
 int64_t calib_apply(struct calib_ratio r, int64_t ours);

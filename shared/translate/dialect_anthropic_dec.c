@@ -89,7 +89,7 @@ count_of(const struct jdoc *doc, jref obj, struct span key)
 
 	if (!jdoc_int(doc, jdoc_get(doc, obj, key), &n) || n < 0)
 		return -1;
-	return n;
+	return MIN(n, LLM_TOKENS_MAX);
 }
 
 static struct llm_usage

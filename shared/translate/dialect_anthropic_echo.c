@@ -98,9 +98,17 @@ is_said(const struct jdoc *d, jref usage, struct span key)
 	return jdoc_int(d, jdoc_get(d, usage, key), &n) && n > 0;
 }
 
-static void
-edit_usage(struct echo *e, jref usage, int64_t estimate, struct arena *a)
+/* Of a figure that is not upstream's. */
+static const char *
+mark(const struct llm_enc_env *env)
 {
+	return env->context.is_shown ? ",\"estimated\":true" : "";
+}
+
+static void
+edit_usage(struct echo *e, jref usage, const struct llm_enc_env *env)
+{
+	const long long estimate = env->estimated_input;
 	const jref input = jdoc_get(e->d, usage, SPAN("input_tokens"));
 
 	if (is_said(e->d, usage, SPAN("input_tokens")) ||
@@ -108,11 +116,13 @@ edit_usage(struct echo *e, jref usage, int64_t estimate, struct arena *a)
 		is_said(e->d, usage, SPAN("cache_creation_input_tokens")))
 		return;
 	if (input != JREF_NONE)
-		replace(e, input, arena_printf(a, "%lld", (long long)estimate));
+		replace(e, input,
+			arena_printf(
+				env->arena, "%lld%s", estimate, mark(env)));
 	else
 		insert(e, usage,
-			arena_printf(a, "\"input_tokens\":%lld",
-				(long long)estimate));
+			arena_printf(env->arena, "\"input_tokens\":%lld%s",
+				estimate, mark(env)));
 }
 
 /* What a message without usage gets. */
@@ -120,8 +130,8 @@ static struct span
 made_usage(const struct llm_enc_env *env, const char *key)
 {
 	return arena_printf(env->arena,
-		"%s{\"input_tokens\":%lld,\"output_tokens\":0}", key,
-		(long long)env->estimated_input);
+		"%s{\"input_tokens\":%lld,\"output_tokens\":0%s}", key,
+		(long long)env->estimated_input, mark(env));
 }
 
 /* Edits have to go forwards, and the order of the members is unknown. */
@@ -141,7 +151,7 @@ edit_message(struct echo *e, jref message, const struct llm_enc_env *env)
 		if (jesc_eq(key, SPAN("model")) && !jesc_is_empty(env->model))
 			replace(e, v, quoted(env->arena, env->model));
 		else if (v == usage && jdoc_type(e->d, v) == J_OBJ)
-			edit_usage(e, v, env->estimated_input, env->arena);
+			edit_usage(e, v, env);
 		else if (v == usage)
 			replace(e, v, made_usage(env, ""));
 	}

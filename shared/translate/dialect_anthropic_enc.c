@@ -81,7 +81,7 @@ call_id(struct anthropic_enc *e, struct jesc from)
 /* --- usage ---------------------------------------------------------------- */
 
 static void
-put_counts(struct jout *j, const struct llm_usage *u)
+put_counts(struct jout *j, const struct llm_usage *u, bool is_marked)
 {
 	jout_key(j, "usage");
 	jout_obj(j);
@@ -95,6 +95,8 @@ put_counts(struct jout *j, const struct llm_usage *u)
 		jout_kv_int(j, "thinking_tokens", u->reasoning);
 		jout_obj_end(j);
 	}
+	if (is_marked)
+		jout_kv_bool(j, "estimated", true);
 	jout_obj_end(j);
 }
 
@@ -106,14 +108,14 @@ put_usage(struct jout *j, const struct anthropic_enc *e)
 	struct llm_usage u = e->usage;
 	struct llm_fill fill;
 
-	u.is_estimate = u.input < 0;
+	u.is_estimate = u.input < 0 || u.output < 0;
 	if (u.input < 0)
 		u.input = e->env.estimated_input;
 	if (u.output < 0)
 		u.output = llm_estimate_bytes((size_t)e->text_bytes);
 	fill = llm_fill_of(&u);
 	u = llm_scale_usage(&u, e->env.context.scale);
-	put_counts(j, &u);
+	put_counts(j, &u, false);
 	llm_context_put_info(j, &e->env.context, &fill, true);
 }
 
@@ -143,7 +145,8 @@ usage_at_start(const struct anthropic_enc *e, const struct llm_usage *said)
 {
 	struct llm_usage u = *said;
 
-	if (u.input <= 0 && u.cache_read <= 0 && u.cache_write <= 0)
+	u.is_estimate = u.input <= 0 && u.cache_read <= 0 && u.cache_write <= 0;
+	if (u.is_estimate)
 		u.input = e->env.estimated_input;
 	u.input = MAX(u.input, 0);
 	u.output = MAX(u.output, 0);
@@ -169,7 +172,7 @@ sse_start(struct anthropic_enc *e, const struct llm_event *ev)
 	jout_arr_end(&j);
 	jout_kv_null(&j, "stop_reason");
 	jout_kv_null(&j, "stop_sequence");
-	put_counts(&j, &u);
+	put_counts(&j, &u, u.is_estimate && e->env.context.is_shown);
 	jout_obj_end(&j);
 	frame_end(e, &j);
 }

@@ -3,7 +3,6 @@
 #include "shared/translate/dialect_openai.h"
 
 /* No model counts further; sums of a few of these fit an int64. */
-#define TOKENS_MAX INT64_C(1000000000000000)
 /* Bytes of members that the grammar has no place for; more is dropped. */
 #define OTHERS_MAX (8u << 20)
 
@@ -129,7 +128,7 @@ read_tokens(const struct jdoc *doc, jref usage, struct span key)
 
 	if (!jdoc_int(doc, jdoc_get(doc, usage, key), &n) || n < 0)
 		return -1;
-	return MIN(n, TOKENS_MAX);
+	return MIN(n, LLM_TOKENS_MAX);
 }
 
 static void

@@ -6,7 +6,6 @@
 #include "shared/translate/dialect_openai.h"
 #include "shared/translate/llm_estimate.h"
 
-#define TOKENS_MAX   INT64_C(1000000000000000)
 #define NAME_MAX_LEN 4096 /* bytes of upstream's id and model */
 #define HEAD_MAX     (1u << 20)
 
@@ -59,7 +58,7 @@ is_surplus(const struct openai_enc *e)
 static int64_t
 tokens(int64_t n)
 {
-	return MIN(MAX(n, 0), TOKENS_MAX);
+	return MIN(MAX(n, 0), LLM_TOKENS_MAX);
 }
 
 /* Counts that upstream did not say are estimated. */
@@ -68,7 +67,7 @@ real_usage(const struct openai_enc *e)
 {
 	struct llm_usage u = e->usage;
 
-	u.is_estimate = u.input < 0;
+	u.is_estimate = u.input < 0 || u.output < 0;
 	u.input = tokens(u.input < 0 ? e->env.estimated_input : u.input);
 	u.output = tokens(
 		u.output < 0 ? llm_estimate_bytes(e->text_bytes) : u.output);

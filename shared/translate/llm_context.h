@@ -12,9 +12,6 @@
 #include "shared/json/jout.h"
 #include "shared/translate/llm_event.h"
 
-/* Counts above are taken for this one. */
-#define LLM_TOKENS_MAX INT64_C(1000000000000)
-
 /* The factor to/from; both above 0, both at most LLM_TOKENS_MAX / 1000. */
 struct llm_scale {
 	int64_t to, from;

@@ -47,6 +47,9 @@ enum llm_stop {
 	LLM_STOP_UNKNOWN,
 };
 
+/* Counts above are taken for this one. */
+#define LLM_TOKENS_MAX INT64_C(1000000000000)
+
 /* Token counts as upstream reported them; -1 is "not said". */
 struct llm_usage {
 	int64_t input; /* without the cached parts below */

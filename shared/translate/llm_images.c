@@ -28,13 +28,27 @@ llm_count_images(const struct llm_req *r)
 	return n;
 }
 
+/* The user has said something, not only his tools. */
+static bool
+has_words(const struct llm_turn *t)
+{
+	for (size_t i = 0; t->role == LLM_USER && i < t->parts.n; i++)
+		if (t->parts.v[i].kind != LLM_PART_RESULT)
+			return true;
+	return false;
+}
+
 size_t
 llm_count_last_images(const struct llm_req *r)
 {
-	for (size_t i = r->turns.n; i > 0; i--)
-		if (r->turns.v[i - 1].role == LLM_USER)
-			return count_parts(&r->turns.v[i - 1].parts);
-	return 0;
+	size_t n = 0;
+
+	for (size_t i = r->turns.n; i > 0; i--) {
+		n += count_parts(&r->turns.v[i - 1].parts);
+		if (has_words(&r->turns.v[i - 1]))
+			break;
+	}
+	return n;
 }
 
 static bool

@@ -7,7 +7,8 @@
 
 /* Images anywhere, also in tool results. */
 size_t llm_count_images(const struct llm_req *r);
-/* Images in the last turn of the user. */
+/* Images since the user has last said something, with the results of tools that
+ * came since. */
 size_t llm_count_last_images(const struct llm_req *r);
 
 /* Put a short text, always the same, in the place of each image, for a model

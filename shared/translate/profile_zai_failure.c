@@ -193,8 +193,8 @@ count_overflow(const struct zai_said *said, const struct profile_asked *asked,
 	/* It was refused, so it was too much, whatever the estimate says. */
 	if (m > 0 && n <= m && f->completion_tokens <= m - n)
 		n = m + 1;
-	f->input_tokens = n;
-	f->limit_tokens = m;
+	f->input_tokens = MIN(n, LLM_TOKENS_MAX);
+	f->limit_tokens = MIN(m, LLM_TOKENS_MAX - 1);
 }
 
 /* --- the text for the client ---------------------------------------------- */

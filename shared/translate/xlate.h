@@ -58,12 +58,23 @@ enum xlate_overflow {
 /* How often one request may be refused as too long. */
 #define XLATE_REFUSALS_MAX 2
 
+/* What may help a request that upstream has refused as too long. */
+enum xlate_remedy {
+	XLATE_NO_REMEDY,
+	XLATE_LESS_OUTPUT,
+	XLATE_CUT, /* and less output, if need be */
+};
+
 /* What is known of a request's size beside the estimate; 0: not known. */
 struct xlate_input {
 	int64_t tokens;    /* of input, the best guess */
 	int64_t least;     /* certainly not less */
 	int64_t limit;     /* the window, as upstream has said */
 	unsigned refusals; /* by upstream, of this request as too long */
+	enum xlate_remedy remedy;
+	/* Upstream's tokens a unit of the raw estimate, for cutting: where the
+	 * cut lies depends on it. 0: as tokens say. */
+	double ratio;
 };
 
 /* Chance and time, so that tests can repeat them; options of the operator. */
@@ -172,10 +183,10 @@ enum xlate_state xlate_state(const struct xlate *x);
 /* After XLATE_FAILED or XLATE_BROKEN. */
 const struct llm_failure *xlate_failure(const struct xlate *x);
 const struct llm_tally *xlate_tally(const struct xlate *x);
-/* After XLATE_FAILED: upstream has refused the request as too long, and cut, or
- * with less output asked for, it may be accepted. For that it is read again, by
- * another xlate that knows of it. */
-bool xlate_may_resend(const struct xlate *x);
+/* After XLATE_FAILED: if upstream has refused the request as too long, how it
+ * may be accepted. For that it is read again, by another xlate that is told of
+ * it. */
+enum xlate_remedy xlate_remedy(const struct xlate *x);
 /* What was left out because the window is too small. */
 const struct llm_removed *xlate_removed(const struct xlate *x);
 /* Value of x-glmproxy-notice; complete once the state is not pending. */

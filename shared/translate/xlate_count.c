@@ -48,7 +48,7 @@ xlate_count_end(struct xlate *x)
 		jdoc_int(doc,
 			jdoc_get(doc, jdoc_root(doc), SPAN("input_tokens")),
 			&tokens) &&
-		tokens >= 0)
+		tokens > 0 && tokens <= LLM_TOKENS_MAX)
 		return count_done(x, tokens, false);
 	return count_done(x, xlate_input_tokens(x), true);
 }

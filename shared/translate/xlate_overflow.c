@@ -2,9 +2,9 @@
 /*
  * xlate_overflow.c - requests that do not fit into the model's window.
  *
- * Nothing is left out while the upstream might accept it: only what is known to
- * be too long, by a count whose error is bounded or because the upstream has
- * refused it, is cut or answered with the error on which clients compact.
+ * Nothing is left out while the upstream might accept it: only what is certain
+ * to be too long is cut, or answered with the error on which clients compact.
+ * What upstream has refused is changed as xlate_remedy() says.
  */
 #include "shared/translate/llm_truncate.h"
 #include "shared/translate/xlate_private.h"
@@ -12,17 +12,26 @@
 /* An answer of fewer tokens helps nobody. */
 #define COMPLETION_MIN 1024
 
+/* What is guessed of a request that was cut may be off by this part of the
+ * window, and by twice as much once the guess was wrong: nobody knows what
+ * images weigh. */
+#define MARGIN_PART 8
+
 static int64_t
 limit_of(const struct xlate *x)
 {
-	return x->input.limit > 0 ? x->input.limit : x->info->context_tokens;
+	const int64_t limit =
+		x->input.limit > 0 ? x->input.limit : x->info->context_tokens;
+
+	return MIN(limit, LLM_TOKENS_MAX);
 }
 
 /* Known when the request is read, but changed by what is cut. */
 int64_t
 xlate_input_tokens(const struct xlate *x)
 {
-	return x->input.tokens > 0 ? x->input.tokens : x->estimate;
+	return x->input.tokens > 0 ? MIN(x->input.tokens, LLM_TOKENS_MAX) :
+				     x->estimate;
 }
 
 /* completion: 0 when the input alone is too long. */
@@ -45,23 +54,7 @@ refuse(struct xlate *x, int64_t completion, struct gp_error *err)
 		(long long)f.input_tokens, (long long)limit);
 }
 
-/* The operator's choice; by itself only where the client could not foresee
- * that an image would move its conversation into a smaller window. */
-static bool
-may_cut(const struct xlate *x)
-{
-	if (x->purpose != LLM_CHAT || x->env.is_strict)
-		return false;
-	switch (x->env.overflow[dialect_index(x->client)]) {
-	case XLATE_OVERFLOW_AUTO:
-		return x->unmoved_tokens > x->info->context_tokens;
-	case XLATE_OVERFLOW_TRUNCATE:
-		return true;
-	case XLATE_OVERFLOW_ERROR:
-		break;
-	}
-	return false;
-}
+/* --- cutting -------------------------------------------------------------- */
 
 bool
 xlate_always_cuts(const struct xlate *x)
@@ -71,45 +64,44 @@ xlate_always_cuts(const struct xlate *x)
 		XLATE_OVERFLOW_TRUNCATE;
 }
 
-/* n with all but its four leading bits cleared. */
-static int64_t
-coarse(int64_t n)
+/* The operator's choice; by itself only where the client could not foresee
+ * that an image would move its conversation into a smaller window. */
+static bool
+may_cut(const struct xlate *x)
 {
-	int64_t unit = 1;
-
-	while (n / unit >= 16)
-		unit *= 2;
-	return n / unit * unit;
+	if (x->purpose != LLM_CHAT || x->env.is_strict)
+		return false;
+	return xlate_always_cuts(x) ||
+		(x->env.overflow[dialect_index(x->client)] ==
+				XLATE_OVERFLOW_AUTO &&
+			x->unmoved_tokens > x->info->context_tokens);
 }
 
-/*
- * The limit on the scale of the raw estimate, which never changes for a turn
- * that does not. How the scales compare is learned and moves a little all the
- * time; rounding keeps the cut, and with it the upstream's cache, where it is.
- */
-static int64_t
-raw_limit(const struct xlate *x)
+/* Upstream's tokens a unit of the raw estimate. */
+static double
+ratio_of(const struct xlate *x)
 {
-	const int64_t tokens = xlate_input_tokens(x);
-	int64_t limit = MIN(limit_of(x), LLM_TOKENS_MAX / 1000);
-
-	if (tokens > 0 && tokens < LLM_TOKENS_MAX / 1000 &&
-		x->estimate < LLM_TOKENS_MAX / 1000)
-		limit = limit * x->estimate / tokens;
-	/* What was cut already was still too much. */
-	for (unsigned i = 1; i < x->input.refusals; i++)
-		limit = limit * 3 / 4;
-	return coarse(limit);
+	return x->input.ratio > 0 ?
+		x->input.ratio :
+		(double)xlate_input_tokens(x) / (double)MAX(x->estimate, 1);
 }
 
 static bool
 cut(struct xlate *x)
 {
 	const int64_t before = xlate_input_tokens(x);
-	const int64_t raw = MAX(x->estimate, 1);
+	const double ratio = ratio_of(x);
+	double limit = (double)limit_of(x) / ratio;
 	struct llm_cut report;
 
-	if (!llm_truncate(&x->req, raw_limit(x), &report) ||
+	/* What was cut already was still too much. */
+	for (unsigned i = 1; i < x->input.refusals; i++)
+		limit = limit * 3 / 4;
+	/* It fits, but leaves no room for an answer. */
+	while (limit >= (double)x->estimate && limit > 1)
+		limit = limit * 3 / 4;
+	if (!llm_truncate(&x->req, (int64_t)MIN(limit, (double)LLM_TOKENS_MAX),
+		    &report) ||
 		report.messages == 0)
 		return false;
 	x->removed = (struct llm_removed){
@@ -118,8 +110,7 @@ cut(struct xlate *x)
 		.reason = "context_limit_exceeded",
 	};
 	x->estimate = report.tokens_after;
-	x->input.tokens = before * report.tokens_after / raw;
-	x->input.least = 0;
+	x->input.tokens = (int64_t)((double)report.tokens_after * ratio);
 	notice_add(&x->req.notices, "truncated", SPAN("messages"));
 	return true;
 }
@@ -129,10 +120,13 @@ xlate_fit_input(struct xlate *x, struct gp_error *err)
 {
 	const int64_t limit = limit_of(x);
 
-	if (x->purpose != LLM_CHAT || limit <= 0 || x->input.least <= limit)
+	if (x->purpose != LLM_CHAT || limit <= 0 ||
+		(x->input.least <= limit && x->input.remedy != XLATE_CUT))
 		return GP_OK;
 	return may_cut(x) && cut(x) ? GP_OK : refuse(x, 0, err);
 }
+
+/* --- asking for less ------------------------------------------------------ */
 
 /* Of output, in the end; 0: as much as upstream likes. */
 static int64_t
@@ -149,34 +143,39 @@ wanted_tokens(const struct xlate *x, const struct model_info *m)
 enum gp_code
 xlate_fit_output(struct xlate *x, struct model_info *m, struct gp_error *err)
 {
+	const bool was_cut = x->removed.messages > 0;
 	const int64_t limit = limit_of(x);
 	const int64_t wanted = wanted_tokens(x, m);
 	int64_t room;
 
-	if (x->purpose != LLM_CHAT || limit <= 0 || x->input.least <= 0 ||
-		wanted <= 0 || x->input.least <= limit - wanted)
+	if (wanted <= 0 || (x->input.remedy != XLATE_LESS_OUTPUT && !was_cut))
 		return GP_OK;
 	room = limit - MIN(xlate_input_tokens(x), limit);
+	if (was_cut)
+		room -= limit / MARGIN_PART * MAX(x->input.refusals, 1);
 	if (room >= wanted)
 		return GP_OK;
-	if (room < COMPLETION_MIN)
+	if (room < (was_cut ? MIN(COMPLETION_MIN, limit / MARGIN_PART) :
+			      COMPLETION_MIN))
 		return refuse(x, wanted, err);
 	m->max_output_tokens = room;
 	return GP_OK;
 }
 
-bool
-xlate_may_resend(const struct xlate *x)
+/* --- what upstream has refused -------------------------------------------- */
+
+enum xlate_remedy
+xlate_remedy(const struct xlate *x)
 {
 	const struct llm_failure *f = &x->failure;
+	const int64_t room = f->limit_tokens - f->input_tokens;
 
 	if (x->state != XLATE_FAILED || f->kind != LLM_FAIL_CONTEXT ||
-		x->reply == REPLY_NONE ||
+		x->reply == REPLY_NONE || x->env.is_strict ||
 		x->input.refusals >= XLATE_REFUSALS_MAX)
-		return false;
-	if (f->input_tokens > f->limit_tokens)
-		return may_cut(x);
-	/* Less output is asked for, unless that has just been tried. */
-	return x->input.refusals == 0 && f->completion_tokens > 0 &&
-		f->limit_tokens - f->input_tokens >= COMPLETION_MIN;
+		return XLATE_NO_REMEDY;
+	if (x->removed.messages == 0 && room >= COMPLETION_MIN &&
+		f->completion_tokens > room)
+		return XLATE_LESS_OUTPUT;
+	return may_cut(x) ? XLATE_CUT : XLATE_NO_REMEDY;
 }

@@ -119,6 +119,17 @@ class Overflow(Case):
         from tests.e2e.chat import Tool
         return Tool("look")
 
+    def test_no_size_is_left_without_an_answer(self):
+        """Whatever max_tokens is, and however full the window."""
+        for client, max_tokens in (("O", 1293), ("A", 1293), ("A", 3300),
+                                   ("O", 6000)):
+            for n in range(8, 70, 3):
+                with self.subTest(client=client, max_tokens=max_tokens, n=n):
+                    body = DIALECTS[client].body(turns(n),
+                                                 max_tokens=max_tokens)
+                    a = ask(self.proxy.address, client, body)
+                    self.assertEqual(a.status, 200, a.response)
+
     def test_too_long_alone(self):
         """One message that never fits: the true numbers, in the words by
         which clients compact."""
@@ -151,6 +162,7 @@ class Overflow(Case):
 class Modes(Case):
     """auto and error, side by side with an image's smaller window."""
     config = {"model.glm-4.6v.context": str(WINDOW // 2),
+              "model.glm-4.6.context": "9000",
               "context_overflow_anthropic": "error"}
     refusals = True
     expected = ("left out", "takes [0-9]+ tokens")
@@ -176,6 +188,29 @@ class Modes(Case):
         self.assertIn(len(sent), (2, 3))
         self.assertEqual(sent[-1].body_json()["model"], "glm-4.6v")
         self.assertIn("truncated:messages", a.get("x-glmproxy-notice"))
+
+    def test_auto_image_and_much_output(self):
+        """An image, and max_tokens that leave less than 1,024 to spare."""
+        for client in "O":
+            for n in range(4, 30):
+                with self.subTest(client=client, n=n):
+                    self.standin.play_always("text context=%d" % (WINDOW // 2))
+                    body = DIALECTS[client].body(
+                        turns(n, 60, [("text", "see"), image()]),
+                        max_tokens=2500)
+                    a = ask(self.proxy.address, client, body)
+                    self.assertEqual(a.status, 200, a.response)
+
+    def test_nothing_is_refused_that_upstream_takes(self):
+        """A text of which our count is far too high."""
+        words = " ".join("%08x" % (i * 2654435761 % 2**32)
+                         for i in range(3000))
+        self.standin.play_always("text context=9000")
+        for max_tokens in (100, 1500):
+            body = DIALECTS["O"].body([("user", words)],
+                                      max_tokens=max_tokens)
+            a = ask(self.proxy.address, "O", body)
+            self.assertEqual(a.status, 200, a.response)
 
     def test_auto_image_asked_by_name(self):
         """Who asks for the vision model knows its window."""

@@ -19,7 +19,7 @@ CHANCE = re.compile(rb'(?<=chatcmpl-)\w{24}|(?<=msg_)\w{24}|(?<=req_)\w{24}'
                     rb'|(?<="created":)\d+')
 # Keys of a case that the command cannot play, and those that are settings.
 OWN_CASE = {"purpose", "content_type", "retry_after", "end", "date",
-            "input_tokens", "unmoved_tokens"}
+            "input_tokens", "unmoved_tokens", "remedy"}
 SETTINGS = ("replay_reasoning", "validate_tool_json", "tool_markup", "strict",
             "image_scope", "enable_env_deduplication")
 

@@ -156,6 +156,7 @@ take_setting(struct golden *g, struct span key, struct span value)
 	static const char *const checks[] = { "off", "buffer" };
 	static const char *const switches[] = { "off", "on" };
 	static const char *const overflows[] = { "auto", "truncate", "error" };
+	static const char *const remedies[] = { "none", "less_output", "cut" };
 	static const char *const scopes[] = { "any", "last_user_turn" };
 	static const char *const markups[] = { "off", "recover", "strip" };
 
@@ -168,6 +169,9 @@ take_setting(struct golden *g, struct span key, struct span value)
 			g, value, overflows, ARRAY_LEN(overflows));
 	else if (span_eq(key, SPAN("input_tokens")))
 		g->input_tokens = (int64_t)number(g, value);
+	else if (span_eq(key, SPAN("remedy")))
+		g->remedy = (enum xlate_remedy)choose(
+			g, value, remedies, ARRAY_LEN(remedies));
 	else if (span_eq(key, SPAN("unmoved_tokens")))
 		g->unmoved_tokens = (int64_t)number(g, value);
 	else if (span_eq(key, SPAN("image_scope")))
@@ -337,7 +341,9 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 	};
 	const struct xlate_input input = {
 		.tokens = g->input_tokens,
-		.least = g->input_tokens,
+		.least = g->remedy == XLATE_NO_REMEDY ? g->input_tokens : 0,
+		.refusals = g->remedy == XLATE_NO_REMEDY ? 0 : 1,
+		.remedy = g->remedy,
 	};
 	enum gp_code rc;
 

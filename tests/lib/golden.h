@@ -21,15 +21,19 @@
  *	status             upstream's, default 200
  *	content_type       upstream's, default by the name of the file
  *	retry_after, date  upstream's headers
- *	end                close (default), reset, corrupt: how upstream's
- *answer ends replay_reasoning   yes (default), no validate_tool_json off
- *(default), buffer tool_markup        off (default), recover, strip strict no
- *(default), yes enable_env_deduplication   yes (default), no context off
- *(default), on: token_scaling and context_info context_tokens     the model's
- *window, default by the table overflow           auto (default), truncate,
- *error input_tokens       counted before, default not unmoved_tokens     window
- *of the model without images, default the same image_scope        any
- *(default), last_user_turn
+ *	end                close (default), reset, corrupt: of the answer
+ *	replay_reasoning   yes (default), no
+ *	validate_tool_json off (default), buffer
+ *	tool_markup        off (default), recover, strip
+ *	strict             no (default), yes
+ *	enable_env_deduplication   yes (default), no
+ *	context            off (default), on: token_scaling and context_info
+ *	context_tokens     the model's window, default by the table
+ *	overflow           auto (default), truncate, error
+ *	input_tokens       counted before, default not
+ *	unmoved_tokens     the window without images, default the same
+ *	remedy             none (default), less_output, cut: it was refused once
+ *	image_scope        any (default), last_user_turn
  *
  * and expected:
  *
@@ -89,6 +93,7 @@ struct golden {
 	int64_t context_tokens; /* 0: the model's */
 	int64_t input_tokens, unmoved_tokens;
 	enum xlate_overflow overflow;
+	enum xlate_remedy remedy;
 	bool images_of_last_turn;
 	enum llm_purpose purpose;
 	unsigned status;

@@ -175,6 +175,31 @@ test_restore(void **state)
 	free(c);
 }
 
+static void
+test_steady(void **state)
+{
+	struct calib *const c = new_table();
+	struct calib_row *const row = calib_row(c, SPAN("m"));
+	const uint32_t first = calib_steady(row, 50000);
+
+	(void)state;
+	assert_true(first >= 50000 && first <= 50000 + 50000 / 8);
+	/* It moves a little: the same. */
+	for (uint32_t r = 48000; r <= 56000; r += 100)
+		assert_int_equal(calib_steady(row, r), first);
+	/* Of other texts: its own, and the row's stays. */
+	assert_true(calib_steady(row, 90000) >= 90000);
+	assert_true(calib_steady(row, 90000) <= 90000 + 90000 / 8);
+	assert_int_equal(calib_steady(row, 50000), first);
+	assert_int_equal(calib_steady(NULL, 90000), calib_steady(row, 90000));
+	/* Nonsense in, or in the memory. */
+	assert_true(calib_steady(NULL, 0) >= CALIB_MIN);
+	assert_true(calib_steady(NULL, UINT32_MAX) <= CALIB_MAX * 9u / 8);
+	atomic_store(&row->steady, UINT32_MAX);
+	assert_true(calib_steady(row, 50000) <= 50000 + 50000 / 8);
+	free(c);
+}
+
 int
 main(void)
 {
@@ -187,6 +212,7 @@ main(void)
 		cmocka_unit_test(test_leaves_out_what_says_nothing),
 		cmocka_unit_test(test_nonsense_in_memory),
 		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_steady),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,24 @@ test_counts(void **state)
 	assert_int_equal(llm_count_last_images(&r), 0);
 }
 
+/* A task goes on: what was shown at its beginning is still in question. */
+static void
+test_results_are_no_words(void **state)
+{
+	struct llm_req r;
+	struct llm_turn *t;
+
+	(void)state;
+	make(&r, 3, 2);
+	t = llm_add_turn(&r, LLM_USER, 4);
+	(void)llm_add_part(&r, &t->parts, LLM_PART_RESULT);
+	assert_int_equal(llm_count_last_images(&r), 2);
+	(void)llm_add_part(&r, &t->parts.v[0].parts, LLM_PART_IMAGE);
+	assert_int_equal(llm_count_last_images(&r), 3);
+	llm_add_text(&r, &t->parts, JESC("now this"));
+	assert_int_equal(llm_count_last_images(&r), 1);
+}
+
 static void
 test_leaves_out(void **state)
 {
@@ -90,6 +108,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_results_are_no_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_leaves_out, set_up, tear_down),
 	};
