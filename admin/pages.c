@@ -2,6 +2,7 @@
 /* pages.c - what the admin port serves, and to whom. */
 #include "admin/pages.h"
 
+#include "admin/exposition.h"
 #include "admin/figures.h"
 #include "admin/snapshot.h"
 #include "shared/http/origin.h"
@@ -123,58 +124,15 @@ make_health(const struct pages *p, struct http_answer *a)
 /* --- /metrics ------------------------------------------------------------- */
 
 static void
-put_metric(struct buf *b, const char *name, const char *kind, const char *help,
-	int64_t value)
-{
-	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name,
-		kind, name, (long long)value);
-}
-
-static void
-put_worker_states(struct buf *b, const struct health_facts *f)
-{
-	static const char name[] = "glmproxy_workers";
-
-	buf_printf(b,
-		"# HELP %s Worker processes by state\n# TYPE %s gauge\n"
-		"%s{state=\"ready\"} %u\n%s{state=\"silent\"} %u\n"
-		"%s{state=\"starting\"} %u\n%s{state=\"draining\"} %u\n",
-		name, name, name, f->workers_ready, name, f->workers_silent,
-		name, f->workers_starting, name, f->workers_draining);
-}
-
-static void
 make_metrics(const struct pages *p, struct http_answer *a)
 {
-	const struct shm *const m = p->link->shm;
-	struct buf *const b = &a->body;
 	struct health_facts f;
-	struct metrics totals;
 	struct health h;
 
 	get_facts(p, &f);
 	health_judge(&f, &h);
-	shm_totals(m, &totals);
-	metrics_print(&totals, b);
-	figures_put_metrics(m, b);
-	put_worker_states(b, &f);
-	put_metric(b, "glmproxy_workers_expected", "gauge",
-		"Worker processes configured", f.workers_expected);
-	put_metric(b, "glmproxy_process_deaths_total", "counter",
-		"Processes that died without being told to",
-		atomic_load(&m->restarts));
-	put_metric(b, "glmproxy_generation", "gauge",
-		"Number of the running generation of processes",
-		atomic_load(&link_slot(p->link)->generation));
-	put_metric(b, "glmproxy_healthy", "gauge",
-		"1 if /health says ok, else 0", h.status == HEALTH_OK);
-	put_metric(b, "glmproxy_uptime_seconds", "gauge",
-		"Time since the service was started", uptime_s(m));
-	buf_printf(b,
-		"# HELP glmproxy_build_info The running version\n"
-		"# TYPE glmproxy_build_info gauge\n"
-		"glmproxy_build_info{version=\"%s\"} 1\n",
-		GLMPROXY_VERSION);
+	exposition_put(p->link, &f, h.status == HEALTH_OK,
+		uptime_s(p->link->shm), &a->body);
 }
 
 /* --- /api/usage ----------------------------------------------------------- */

@@ -130,6 +130,7 @@ structure: all unicode-check
 	tests/lint/optscan.sh
 	tests/lint/rows.sh
 	python3 tests/lint/openapi.py
+	python3 tests/lint/metrics.py
 	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a count.a translate.a)
 
 tidy: all

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/sys/clock.h"
 #include "worker/conn_private.h"
 
 #define RESOLVE_LOOK_MS 10   /* between looks for addresses */
@@ -68,9 +69,22 @@ conn_begin_handshake(struct conn_full *c)
 	}
 	c->is_pioneer = is_full;
 	u->npioneers += is_full;
+	c->begun_us = clock_mono_us();
 	c->tls = tls_conn_new(
 		u->all->tls, u->session, conn_base(c)->host, c->fd);
 	return true;
+}
+
+static void
+conn_count_handshake(struct conn_full *c)
+{
+	const bool resumed = tls_was_resumed(c->tls);
+	struct metrics *m = conn_all(c)->metrics;
+
+	metrics_add(resumed ? &m->tls_resumed : &m->tls_handshakes, 1);
+	metrics_observe(
+		resumed ? &m->upstream_tls_resumed : &m->upstream_tls_full,
+		clock_mono_us() - c->begun_us);
 }
 
 /* A turn of the loop has room for only one step: the others queue. */
@@ -93,10 +107,7 @@ conn_handshake(struct conn_full *c)
 	ev_timer_start(&c->timer, MAX(time_left(c), 1));
 	switch (tls_handshake(c->tls, &err)) {
 	case TLS_DONE:
-		metrics_add(tls_was_resumed(c->tls) ?
-				&u->metrics->tls_resumed :
-				&u->metrics->tls_handshakes,
-			1);
+		conn_count_handshake(c);
 		conn_pioneer_ends(c);
 		conn_is_up(c);
 		break;
@@ -164,6 +175,8 @@ static void
 conn_connected(struct conn_full *c)
 {
 	metrics_add(&conn_all(c)->metrics->upstream_connects, 1);
+	metrics_observe(&conn_all(c)->metrics->upstream_connect,
+		clock_mono_us() - c->begun_us);
 	c->wants_write = false;
 	ev_timer_start(&c->timer, MAX(time_left(c), 1));
 	if (conn_all(c)->proxy != NULL)
@@ -184,6 +197,7 @@ conn_try_next(struct conn_full *c)
 		struct sock_addr *a = &c->addrs[c->next_addr++];
 
 		sock_addr_set_port(a, port);
+		c->begun_us = clock_mono_us();
 		c->fd = sock_connect(a);
 		if (c->fd >= 0)
 			break;

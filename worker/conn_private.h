@@ -25,6 +25,7 @@ struct conn_full {
 	struct ev_io io;
 	struct ev_timer timer;
 	int64_t deadline_ms;
+	int64_t begun_us; /* the present step, connect or handshake */
 	struct sock_addr addrs[SHM_ADDRS];
 	size_t naddrs, next_addr;
 	int last_errno;

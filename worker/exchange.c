@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "shared/base/check.h"
+#include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "worker/conn.h"
 #include "worker/inflate.h"
@@ -28,6 +29,7 @@ struct exchange {
 	struct conn *conn;
 	enum exchange_state state;
 	struct buf head, body; /* until the answer's head has come */
+	int64_t sent_us;       /* clock_mono_us when sending began */
 	size_t sent;           /* bytes of head and body together */
 	int64_t head_timeout_ms, silence_timeout_ms;
 	const char *context;
@@ -85,13 +87,26 @@ call_over(struct exchange *x)
 }
 
 static void
+count_failure(const struct exchange *x)
+{
+	struct metrics *m = x->all->metrics;
+
+	metrics_add(x->state == EXCHANGE_CONNECTING ?
+			&m->upstream_errors_connect :
+			x->state == EXCHANGE_SENDING ?
+			&m->upstream_errors_head :
+			&m->upstream_errors_body,
+		1);
+}
+
+static void
 exchange_fail(struct exchange *x, const struct gp_error *err)
 {
 	const struct exchange_handler *h = x->handler;
 	void *ctx = x->ctx;
 
 	if (h != NULL)
-		metrics_add(&x->all->metrics->upstream_errors, 1);
+		count_failure(x);
 	exchange_free(x);
 	if (h != NULL)
 		h->fail(ctx, err);
@@ -176,6 +191,7 @@ on_up(void *ctx)
 
 	x->state = EXCHANGE_SENDING;
 	x->conn->requests++;
+	x->sent_us = clock_mono_us();
 	metrics_add(&x->all->metrics->upstream_requests, 1);
 	ev_timer_start(&x->timer, x->head_timeout_ms);
 	exchange_send(x);
@@ -215,6 +231,7 @@ take_head(struct exchange *x)
 			return false;
 		}
 	}
+	metrics_add_status(x->all->metrics->upstream_responses, head->status);
 	x->state = EXCHANGE_BODY;
 	/* Nobody reads the rest of a request that is refused already. */
 	if (is_all_sent(x) || head->status / 100 != 2) {
@@ -293,6 +310,9 @@ on_bytes(void *ctx, struct span bytes)
 	struct gp_error err;
 	size_t used;
 
+	if (!x->had_bytes)
+		metrics_observe(&x->all->metrics->upstream_first,
+			clock_mono_us() - x->sent_us);
 	x->had_bytes = true;
 	if (x->state == EXCHANGE_BODY)
 		heard(x);

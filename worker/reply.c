@@ -4,6 +4,7 @@
 
 #include "shared/http/origin.h"
 #include "shared/http/out.h"
+#include "worker/tally.h"
 
 #define RETRY_AFTER_MAX 60 /* seconds; clients sleep for whatever we say */
 
@@ -11,14 +12,10 @@ struct buf *
 reply_begin(struct client *c, unsigned status)
 {
 	const struct http_head *h = client_head(c);
-	struct metrics *m = c->worker->metrics;
 	struct span origin = http_head_get(h, SPAN("origin"));
 	struct span cors = c->worker->conf->cors_origins;
 
-	metrics_add(status < 400     ? &m->responses_2xx :
-			status < 500 ? &m->responses_4xx :
-				       &m->responses_5xx,
-		1);
+	tally_answer(c->worker->metrics, status);
 	http_out_status(&c->out, status);
 	if (!c->keep_alive)
 		http_out_field_cstr(&c->out, "connection", "close");
@@ -71,6 +68,7 @@ reply_failure_as(struct client *c, const struct llm_failure *f,
 	struct buf *out = reply_begin(c, d->fail_status(f));
 	struct buf body;
 
+	tally_failure(c->worker->metrics, f->kind);
 	http_out_field(out, d->request_id_header, request_id);
 	if (f->kind == LLM_FAIL_METHOD)
 		http_out_field_cstr(out, "allow",

@@ -187,6 +187,8 @@ count_request(struct client *c)
 			c->purpose == LLM_COUNT ? &m->requests_count :
 						  &m->requests_chat,
 		1);
+	if (c->dialect != NULL)
+		metrics_add(&m->requests_from[dialect_index(c->dialect)], 1);
 }
 
 bool

@@ -4,35 +4,15 @@
 
 #include "shared/base/check.h"
 #include "shared/http/out.h"
+#include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "worker/reply.h"
 #include "worker/session_private.h"
+#include "worker/tally.h"
 
 #define LIMITS_MAX 2048 /* bytes of fields about rate limits */
 
 /* --- ending --------------------------------------------------------------- */
-
-static void
-count_tally(const struct session *s)
-{
-	const struct llm_tally *t = xlate_tally(s->xlate);
-	struct metrics *m = s->worker->metrics;
-	const struct llm_usage *u = &t->usage;
-	int64_t cached = MAX(u->cache_read, 0);
-
-	metrics_add(&m->notices, xlate_notice_count(s->xlate));
-	session_add_usage(s);
-	if (s->client->purpose == LLM_COUNT &&
-		xlate_state(s->xlate) == XLATE_DONE && !u->is_estimate)
-		metrics_add(&m->counts_forwarded, 1);
-	/* A count says what would be used. */
-	if (u->is_estimate || s->client->purpose == LLM_COUNT)
-		return;
-	metrics_add(&m->tokens_in,
-		(uint64_t)(MAX(u->input, 0) + cached + MAX(u->cache_write, 0)));
-	metrics_add(&m->tokens_cached, (uint64_t)cached);
-	metrics_add(&m->tokens_out, (uint64_t)MAX(u->output, 0));
-}
 
 static void
 release_held(struct session *s)
@@ -51,7 +31,7 @@ session_free(struct session *s)
 	session_learn(s);
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
-	count_tally(s);
+	session_tally(s);
 	ev_timer_stop(&s->heartbeat);
 	ev_defer_stop(&s->flush);
 	if (s->exchange != NULL)
@@ -154,8 +134,11 @@ end_stream(struct session *s, bool is_broken)
 		http_out_last_chunk(&c->out);
 	if (is_broken) {
 		metrics_add(&s->worker->metrics->streams_broken, 1);
+		tally_failure(
+			s->worker->metrics, xlate_failure(s->xlate)->kind);
 		c->keep_alive = false;
 	}
+	session_tell_end(s);
 	session_free(s);
 	if (!client_answered(c))
 		return;
@@ -169,6 +152,7 @@ end_body(struct session *s)
 
 	put_answer_fields(s, reply_begin(c, 200));
 	buf_init(&s->body, 0);
+	session_tell_end(s);
 	session_free(s);
 	reply_end(c, "application/json", buf_span(&body));
 	buf_fini(&body);
@@ -215,6 +199,7 @@ end_failed(struct session *s)
 	f.trace = arena_dup(&texts, f.trace);
 	limits = arena_dup(&texts, s->limits);
 	memcpy(id, req.p, req.n);
+	session_tell_end(s);
 	session_free(s);
 	reply_failure_as(c, &f, span_of(id, req.n), limits);
 	arena_fini(&texts);
@@ -256,6 +241,15 @@ on_flush(struct ev_defer *d)
 	}
 }
 
+/* There is something for the client in a stream. */
+static void
+flush_later(struct session *s)
+{
+	if (!s->is_sample)
+		client_drop_body(s->client);
+	ev_defer_start(s->worker->ev, &s->flush);
+}
+
 void
 session_step(struct session *s, enum xlate_state state)
 {
@@ -263,11 +257,11 @@ session_step(struct session *s, enum xlate_state state)
 	case XLATE_PENDING:
 		break;
 	case XLATE_OPEN:
-		if (!s->is_sample)
-			client_drop_body(s->client);
-		ev_defer_start(s->worker->ev, &s->flush);
+		session_tell_first(s);
+		flush_later(s);
 		break;
 	case XLATE_DONE:
+		session_tell_first(s);
 		release_exchange(s);
 		if (xlate_is_stream(s->xlate))
 			end_stream(s, false);
@@ -458,7 +452,9 @@ on_heartbeat(struct ev_timer *t)
 	if (s->is_paused || s->exchange == NULL || !xlate_is_stream(s->xlate))
 		return;
 	metrics_add(&s->worker->metrics->heartbeats, 1);
-	session_step(s, xlate_heartbeat(s->xlate));
+	/* It opens a stream, but is no part of the answer. */
+	if (xlate_heartbeat(s->xlate) == XLATE_OPEN)
+		flush_later(s);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -480,6 +476,7 @@ session_new(struct client *c, const struct xlate_env *env)
 	ev_defer_init(&s->flush, on_flush);
 	s->env = *env;
 	s->counted = -1;
+	s->begun_us = clock_mono_us();
 	return s;
 }
 

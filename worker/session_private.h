@@ -37,6 +37,9 @@ struct session {
 	struct session_refusal refusal;
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
+	int64_t begun_us; /* clock_mono_us */
+	bool is_routed;
+	bool has_first;   /* of the answer's pieces */
 	bool is_sample;   /* the exact count is to be learned from it */
 	bool is_counting; /* one of metrics.counts_live */
 	bool is_paused;
@@ -83,6 +86,11 @@ void session_learn(struct session *s);
 /* Add what upstream has said of its tokens to the client's and the model's
  * sums. */
 void session_add_usage(const struct session *s);
+/* The session ends: add what it has been to the worker's figures. */
+void session_tally(const struct session *s);
+/* A piece of the answer is there; all of it is. */
+void session_tell_first(struct session *s);
+void session_tell_end(const struct session *s);
 
 /* xlate has moved on: bring the client up to date. s may be gone afterwards. */
 void session_step(struct session *s, enum xlate_state state);

@@ -5,6 +5,7 @@
 #include "shared/sys/log.h"
 #include "shared/xlate_conf.h"
 #include "worker/session_private.h"
+#include "worker/tally.h"
 #include "worker/upstream_head.h"
 
 #define HEAD_MAX 131072
@@ -71,6 +72,11 @@ pick_route(struct session *s)
 
 	router_pick(s->worker->router, model, xlate_needs_vision(s->xlate),
 		c->dialect, &s->arena, &s->choice);
+	/* Once, also if it has to be read again. */
+	if (!s->is_routed)
+		tally_route(s->worker->metrics, c->dialect,
+			s->choice.route.upstream);
+	s->is_routed = true;
 	if (s->choice.notice != NULL)
 		xlate_notice(s->xlate, s->choice.notice, SPAN("model"));
 	log_debug("req=%.*s: %s -> %s, model %.*s", SPAN_ARG(session_id(s)),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* session_usage.c - the tokens of a request, by client and model. */
+/* session_usage.c - what a request adds to figures: tokens, notices, times. */
+#include "shared/sys/clock.h"
 #include "worker/keys.h"
 #include "worker/session_private.h"
+#include "worker/tally.h"
 
 static uint64_t
 said(int64_t n)
@@ -36,4 +38,43 @@ session_add_usage(const struct session *s)
 	usage_add(usage_row(&w->link->shm->usage, span_cstr(name),
 			  s->choice.route.model),
 		&sums);
+}
+
+void
+session_tally(const struct session *s)
+{
+	const struct llm_tally *t = xlate_tally(s->xlate);
+	struct metrics *m = s->worker->metrics;
+	const struct llm_usage *u = &t->usage;
+	int64_t cached = MAX(u->cache_read, 0);
+
+	tally_notices(m, xlate_notice_verbs(s->xlate));
+	session_add_usage(s);
+	if (s->client->purpose == LLM_COUNT &&
+		xlate_state(s->xlate) == XLATE_DONE && !u->is_estimate)
+		metrics_add(&m->counts_forwarded, 1);
+	/* A count says what would be used. */
+	if (u->is_estimate || s->client->purpose == LLM_COUNT)
+		return;
+	metrics_add(&m->tokens_in,
+		(uint64_t)(MAX(u->input, 0) + cached + MAX(u->cache_write, 0)));
+	metrics_add(&m->tokens_cached, (uint64_t)cached);
+	metrics_add(&m->tokens_out, (uint64_t)MAX(u->output, 0));
+}
+
+void
+session_tell_first(struct session *s)
+{
+	if (s->has_first)
+		return;
+	s->has_first = true;
+	tally_first(s->worker->metrics, s->client->purpose,
+		xlate_is_stream(s->xlate), clock_mono_us() - s->begun_us);
+}
+
+void
+session_tell_end(const struct session *s)
+{
+	tally_total(s->worker->metrics, s->client->purpose,
+		xlate_is_stream(s->xlate), clock_mono_us() - s->begun_us);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "shared/base/check.h"
+#include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
 #include "worker/accept.h"
@@ -142,6 +143,8 @@ on_beat(struct ev_timer *t)
 	link_beat(w->link, ev_now_ms(w->ev));
 	atomic_store_explicit(
 		&w->metrics->buffered_bytes, w->buffered, memory_order_relaxed);
+	atomic_store_explicit(&w->metrics->cpu_us, (uint64_t)clock_cpu_us(),
+		memory_order_relaxed);
 	give_back(m);
 	ev_timer_start(&m->beat, BEAT_MS);
 }

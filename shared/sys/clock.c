@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - the two clocks. */
+/* clock.c - the clocks. */
 #include "shared/sys/clock.h"
 
 #include <time.h>
@@ -25,6 +25,12 @@ int64_t
 clock_mono_ms(void)
 {
 	return read_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t
+clock_cpu_us(void)
+{
+	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 int64_t

@@ -35,9 +35,14 @@ static uint64_t
 layout_hash(void)
 {
 	static const char *const words[] = {
+#define BUCKET(us, le)                          le,
+#define STATUS(code)                            #code,
 #define METRIC(field, kind, name, labels, help) #field " " #kind,
+#define BY_STATUS(field, name, help)            #field,
+#define BY_DIALECT(field, name, help)           #field,
+#define BY_PAIR(field, name, help)              #field,
+#define HISTOGRAM(field, name, labels, help)    #field,
 #include "shared/sys/metrics.def"
-#undef METRIC
 	};
 	static const size_t sizes[] = { sizeof(struct shm),
 		sizeof(struct shm_slot), sizeof(struct shm_host),

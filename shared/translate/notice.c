@@ -13,7 +13,11 @@ static const struct {
 
 #define NOTICE(verb, name, is_loss) { (verb), (name), (is_loss) },
 #include "shared/translate/notice.def"
-#undef NOTICE
+};
+
+static const char *const verbs[] = {
+#define NOTICE_VERB(verb) #verb,
+#include "shared/translate/notice.def"
 };
 
 void
@@ -67,6 +71,15 @@ is_loss(struct span item)
 	return true;
 }
 
+static enum notice_verb
+verb_index(const char *verb)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verb, verbs[i]) == 0)
+			return (enum notice_verb)i;
+	return NOTICE_VERB_other;
+}
+
 void
 notice_add(struct notices *n, const char *verb, struct span name)
 {
@@ -85,6 +98,7 @@ notice_add(struct notices *n, const char *verb, struct span name)
 		text[item.n++] = is_token_char(name.p[i]) ? name.p[i] : '_';
 
 	n->total++;
+	n->by_verb[verb_index(verb)]++;
 	if (is_listed(n, item))
 		return;
 	/* One byte each for the comma. */

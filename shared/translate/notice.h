@@ -16,12 +16,20 @@
 #define NOTICE_MAX       16
 #define NOTICE_BYTES_MAX 1024
 
+enum notice_verb {
+#define NOTICE_VERB(verb) NOTICE_VERB_##verb,
+#include "shared/translate/notice.def"
+	NOTICE_VERB_other,
+	NOTICE_VERBS
+};
+
 struct notices {
 	struct arena *arena;
 	struct span items[NOTICE_MAX]; /* "verb:name" */
 	size_t n;
 	size_t bytes;
-	uint32_t total;         /* all that happened, repeats included */
+	uint32_t total; /* all that happened, repeats included */
+	uint32_t by_verb[NOTICE_VERBS]; /* the same, parted */
 	uint32_t hidden;        /* those of `total` that are in no item */
 	uint32_t hidden_losses; /* those of `hidden` that notice.def calls a
 				   loss */

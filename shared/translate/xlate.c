@@ -214,6 +214,12 @@ xlate_notice_count(const struct xlate *x)
 	return x->req.notices.total;
 }
 
+const uint32_t *
+xlate_notice_verbs(const struct xlate *x)
+{
+	return x->req.notices.by_verb;
+}
+
 bool
 xlate_is_stream(const struct xlate *x)
 {

@@ -194,6 +194,8 @@ void xlate_notices(const struct xlate *x, struct buf *to);
 /* Add one of the caller's own, before xlate_write. */
 void xlate_notice(struct xlate *x, const char *verb, struct span name);
 uint32_t xlate_notice_count(const struct xlate *x);
+/* How many there were of each verb: NOTICE_VERBS figures, which live in x. */
+const uint32_t *xlate_notice_verbs(const struct xlate *x);
 /* The client is to be answered as a stream. */
 bool xlate_is_stream(const struct xlate *x);
 /* The names, parted by commas, of the fields that the request for upstream has

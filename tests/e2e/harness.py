@@ -397,6 +397,11 @@ class Proxy:
                 out[name] = float(value)
         return out
 
+    def sum(self, name):
+        """All figures of this name together, whatever their labels."""
+        return sum(v for n, v in self.metrics().items()
+                   if n.partition("{")[0] == name)
+
     # --- requests ----------------------------------------------------------
 
     def connect(self, **more):

@@ -111,7 +111,7 @@ class Finished(AttackCase):
         a = self.chat(proxy, client="A", stop=["STOP"])
         self.assertEqual(a.status, 200)
         self.assertTrue(closed.wait(4), "upstream goes on")
-        self.assertEqual(self.metric("upstream_errors_total", proxy), 0)
+        self.assertEqual(proxy.sum("glmproxy_upstream_errors_total"), 0)
 
     def test_rest_at_the_end(self):
         """The proxy leaves while the rest of an answer is awaited."""

@@ -107,12 +107,15 @@ class Figures(AttackCase):
 
     def check(self, act, **want):
         """What act() adds: nothing but what is wanted. Names of figures with
-        labels are short: responses_2xx, requests_chat."""
+        labels are short: responses_2xx, upstream_errors_body."""
         before = self.counts()
         names = {"requests_" + r: 'requests_total{route="%s"}' % r
                  for r in ("chat", "count_tokens", "models", "other")}
         names.update({"responses_" + c: 'responses_total{class="%s"}' % c
                       for c in ("2xx", "4xx", "5xx")})
+        names.update({"upstream_errors_" + p:
+                      'upstream_errors_total{phase="%s"}' % p
+                      for p in ("connect", "head", "body")})
         want = {names.get(n, n + "_total"): v for n, v in want.items()}
         want.setdefault("client_connections_total", 1)
         act()
@@ -176,11 +179,12 @@ class Figures(AttackCase):
         self.check(lambda: self.chat(text="[[error code=1302]]"),
                    requests_chat=1, responses_4xx=1, upstream_requests=1)
         self.check(lambda: self.chat(text="[[cut]]"), requests_chat=1,
-                   responses_5xx=1, upstream_requests=1, upstream_errors=1)
+                   responses_5xx=1, upstream_requests=1,
+                   upstream_errors_body=1)
         self.check(lambda: self.chat(text="[[cut words=20 per=1]]",
                                      stream=True), requests_chat=1,
                    responses_2xx=1, streams=1, streams_broken=1,
-                   upstream_requests=1, upstream_errors=1)
+                   upstream_requests=1, upstream_errors_body=1)
         self.chat()
         self.check(lambda: self.chat(text="[[close_once]]"), requests_chat=1,
                    responses_2xx=1, upstream_requests=2, upstream_retries=1)

@@ -33,7 +33,7 @@ class _Off(_Asker):
     def test_bad_arguments_are_told_of(self, stream):
         if self.upstream == "A" and not stream:
             self.skipTest("cannot be played")
-        before = self.proxy.metrics()["glmproxy_notices_total"]
+        before = self.proxy.sum("glmproxy_notices_total")
         a = self.good(user("[[tool_bad_json]]"), stream, tools=[LOOK])
         self.assertEqual(a.finish, "tools")
         if self.client == "A" and not stream:
@@ -41,7 +41,7 @@ class _Off(_Asker):
         else:
             self.assertEqual(a.calls[0].args, '{"a":')
         # Where the head was sent before, the figure alone tells of it.
-        wait_until(lambda: self.proxy.metrics()["glmproxy_notices_total"]
+        wait_until(lambda: self.proxy.sum("glmproxy_notices_total")
                    > before, "a notice in the figures")
         if not stream:
             self.assertIn("invalid:tool_arguments", self.notices(a))

@@ -43,6 +43,10 @@ test_prints(void **state)
 	assert_buf_eq(&out, "dropped:seed,clamped:temperature,early_eof");
 	assert_int_equal(notices.total, 4);
 	assert_int_equal(notices.hidden, 0);
+	assert_int_equal(notices.by_verb[NOTICE_VERB_dropped], 2);
+	assert_int_equal(notices.by_verb[NOTICE_VERB_clamped], 1);
+	assert_int_equal(notices.by_verb[NOTICE_VERB_early_eof], 1);
+	assert_int_equal(notices.by_verb[NOTICE_VERB_other], 0);
 }
 
 static void
@@ -96,6 +100,7 @@ test_count_limit(void **state)
 		"x:a,x:b,x:c,x:d,x:e,x:f,x:g,x:h,x:i,x:j,x:k,x:l,x:m,x:n,x:o,"
 		"x:p,+4");
 	assert_int_equal(notices.total, 21);
+	assert_int_equal(notices.by_verb[NOTICE_VERB_other], 21);
 }
 
 static void
