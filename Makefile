@@ -144,6 +144,10 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 0644 glmproxy.conf $(DESTDIR)/etc/glmproxy/glmproxy.conf
 	[ ! -f build/glmproxy.vocab ] || install -D -m 0644 build/glmproxy.vocab \
 		$(DESTDIR)$(PREFIX)/share/glmproxy/glmproxy.vocab
+	install -D -m 0644 packaging/prometheus/glmproxy.rules.yml \
+		$(DESTDIR)$(PREFIX)/share/glmproxy/glmproxy.rules.yml
+	install -D -m 0644 packaging/grafana/glmproxy.json \
+		$(DESTDIR)$(PREFIX)/share/glmproxy/grafana.json
 	install -D -m 0644 packaging/man/glmproxy.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8/glmproxy.8
 	install -D -m 0644 packaging/man/glmproxy.conf.5 \

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # deps.sh - install the Debian packages that a make target needs.
 #
-#	packaging/deps.sh build|vocab|demo|test|lint|bench|all [--list]
+#	packaging/deps.sh build|vocab|demo|test|prometheus|lint|bench|all [--list]
 #
 # Says and does nothing when all are there. --list prints the names only, for
 # other distributions to translate. Tried on Debian 12 and 13.
 set -eu
 
 usage() {
-	echo "usage: $0 build|vocab|demo|test|lint|bench|all [--list]" >&2
+	echo "usage: $0 build|vocab|demo|test|prometheus|lint|bench|all [--list]" >&2
 	exit 64
 }
 
@@ -21,6 +21,7 @@ vocab="ca-certificates npm:npm python3:python3"
 demo="$build libjansson-dev curl:curl python3:python3 openssl:openssl"
 test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
 	manpages-zh fortunes-zh"
+prometheus="prometheus:prometheus prometheus:promtool"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
 bench="$demo $vocab nodejs:node manpages-zh fortunes-zh
@@ -32,9 +33,10 @@ build) wanted=$build ;;
 vocab) wanted=$vocab ;;
 demo) wanted=$demo ;;
 test) wanted=$test ;;
+prometheus) wanted=$prometheus ;;
 lint) wanted=$lint ;;
 bench) wanted=$bench ;;
-all) wanted="$lint $bench" ;;
+all) wanted="$lint $bench $prometheus" ;;
 *) usage ;;
 esac
 

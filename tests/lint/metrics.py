@@ -105,15 +105,43 @@ def check_queries(told):
         check_names(path, read(path), told)
 
 
+def values():
+    """The values of labels that metrics.def fixes: {(name, label): values}."""
+    found = {}
+    for name, labels in re.findall(
+            r'^(?:METRIC|HISTOGRAM)\(.*?"(glmproxy_\w+)", ' + STRING,
+            read(DEF), re.M):
+        for label, value in re.findall(r'(\w+)=\\"([^"\\]*)', labels):
+            found.setdefault((name, label), set()).add(value)
+    return found
+
+
 def check_names(path, text, told):
-    for name in sorted(set(re.findall(r"\bglmproxy_\w+", text))):
+    """Names, and the labels that they are selected by."""
+    known = values()
+    for name, mark, inside in set(re.findall(
+            r"\b(glmproxy_\w+)([{\[]?)([^}\]]*)", text)):
         stem = next((name[:-len(p)] for p in PARTS if name.endswith(p)), name)
-        if told.get(stem, ("", ))[0] == "histogram":
-            if stem == name:
-                bad.append("%s: %s has no value of its own" % (path, name))
-        elif name not in told and not re.search(
-                r"(?:record|alert): *%s\b" % name, text):
+        kind, labels = told.get(stem, told.get(name, ("", [])))
+        if kind != "histogram":
+            stem = name
+        if stem not in told:
             bad.append("%s: there is no %s" % (path, name))
+            continue
+        if kind == "histogram" and stem == name and mark:
+            bad.append("%s: %s has no value of its own" % (path, name))
+        if mark != "{":
+            continue
+        for label, sign, value in re.findall(r'(\w+)(=~|=)"([^"]*)"', inside):
+            if label in ("job", "instance"):
+                continue
+            if label not in labels:
+                bad.append("%s: %s has no label %s" % (path, name, label))
+            fixed = known.get((stem, label))
+            given = value.split("|") if sign == "=~" else [value]
+            if fixed and set(given) - fixed:
+                bad.append("%s: %s{%s} is never %s" % (
+                    path, name, label, value))
 
 
 def check_verbs():
