@@ -278,9 +278,8 @@ static const struct {
 	{ { "listen =", NULL, NULL }, "listen: must name" },
 
 	/* Not built yet. */
-	{ { "image_scope = last_user_turn", NULL, NULL },
-		"t.conf:1: image_scope: not supported yet: only "
-		"its default, any" },
+	{ { "retries = 2", NULL, NULL },
+		"t.conf:1: retries: not supported yet: only its default, 0" },
 
 	/* Keys do not belong on the command line. */
 	{ { NULL, NULL, "server_api_key=sk-1" },
