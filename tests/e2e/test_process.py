@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import tempfile
@@ -146,7 +147,11 @@ class Start(ProcessCase):
     @unittest.skipUnless(os.geteuid() == 0, "only root can become another")
     def test_children_run_as_the_user(self):
         path = os.path.join(tempfile.gettempdir(), "gpu-%d.sock" % os.getpid())
+        folder = tempfile.mkdtemp(prefix="glmproxy-state-")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
         proxy = self.start(user="nobody", group="nogroup",
+                           state_dir=os.path.join(folder, "state"),
                            listen="127.0.0.1:0, unix:%s" % path)
         os.chmod(proxy.dir, 0o755)
         want = [str(pwd.getpwnam("nobody").pw_uid)] * 4
