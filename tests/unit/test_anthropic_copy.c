@@ -258,42 +258,40 @@ test_cut_messages(void **state)
 		const char *in, *want;
 		size_t kept_from;
 		bool has_instead;
-	} cases
-		[] = {
-			/* Nothing has to be written anew: byte for byte. */
-			{ "{\"model\":\"m\",\"max_tokens\":9,\"messages\" : "
-			  "[ " U("\"a\"") " , " A("\"b\"") " ,\n" U(
-				  "\"c\"") " , " A("\"d\"") " ] }",
-				"{\"model\":\"glm\",\"max_tokens\":9,"
-				"\"messages\" : [ " U("\"c\"") " , " A(
-					"\"d\"") " ] }",
-				2, false },
-			{ IN(U("\"a\"") " , " A("\"b\"") " , " U("\"c\"")),
-				OUT(INSTEAD("," A("\"b\"") "," U("\"c\""))), 1,
-				true },
-			/* System text of what is gone stands in front. */
-			{ "{\"model\":\"m\",\"system\":\"s\",\"max_tokens\":9,"
-			  "\"messages\":[" U("\"a\"") "," S("\"x\"") "," A("\"b"
-									   "\"") "," S(
-				  "\"y\"") "," U("\"c\"") "," S("\"z\"") "]}",
-				"{\"model\":\"glm\",\"system\":[" T("s") "," T(
-					"x") "," T("y") "],\"max_tokens\":9,"
-							"\"messages\":[" U(
-								"[" T("c") "," REM(
-									"z") "]") "]}",
-				4, false },
-			{ IN(U("\"a\"") "," S("\"x\"") "," A("\"b\"") "," U(
-				  "[" R("e") "]")),
-				"{\"model\":\"glm\",\"max_tokens\":9,"
-				"\"system\":[" T("x") "],\"messages\":"
-						      "[" INSTEAD("," A("\"b\"") "," U(
-							      "[" R("e") "]")) "]}",
-				2, true },
-			/* As does what the messages that stay need. */
-			{ IN(U("\"a\"") "," A("\"b\"") "," U(
-				  "[" T("") " , " T("c") "]")),
-				OUT(U("[" T("c") "]")), 2, false },
-		};
+	} cases[] = {
+		/* Nothing has to be written anew: byte for byte. */
+		{ "{\"model\":\"m\",\"max_tokens\":9,\"messages\" : "
+		  "[ " U("\"a\"") " , " A("\"b\"") " ,\n" U("\"c\"") " , " A(
+			  "\"d\"") " ] }",
+			"{\"model\":\"glm\",\"max_tokens\":9,"
+			"\"messages\" : [ " U("\"c\"") " , " A("\"d\"") " ] }",
+			2, false },
+		{ IN(U("\"a\"") " , " A("\"b\"") " , " U("\"c\"")),
+			OUT(INSTEAD("," A("\"b\"") "," U("\"c\""))), 1, true },
+		/* System text of what is gone stands in front. */
+		{ "{\"model\":\"m\",\"system\":\"s\",\"max_tokens\":9,"
+		  "\"messages\":[" U("\"a\"") "," S("\"x\"") "," A(
+			  "\"b"
+			  "\"") "," S("\"y\"") "," U("\"c\"") "," S("\"z\"") "]"
+									     "}",
+			"{\"model\":\"glm\",\"system\":[" T("s") "," T(
+				"x") "," T("y") "],\"max_tokens\":9,"
+						"\"messages\":[" U(
+							"[" T("c") "," REM(
+								"z") "]") "]}",
+			4, false },
+		{ IN(U("\"a\"") "," S("\"x\"") "," A("\"b\"") "," U(
+			  "[" R("e") "]")),
+			"{\"model\":\"glm\",\"max_tokens\":9,"
+			"\"system\":[" T("x") "],\"messages\":"
+					      "[" INSTEAD("," A("\"b\"") "," U(
+						      "[" R("e") "]")) "]}",
+			2, true },
+		/* As does what the messages that stay need. */
+		{ IN(U("\"a\"") "," A("\"b\"") "," U(
+			  "[" T("") " , " T("c") "]")),
+			OUT(U("[" T("c") "]")), 2, false },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -16,7 +16,8 @@
 #include "shared/translate/profile.h"
 #include "tests/lib/t.h"
 
-#define DIALECT(name, base, expected, overflow) extern const struct dialect name;
+#define DIALECT(name, base, expected, overflow)                                \
+	extern const struct dialect name;
 #include "shared/translate/dialects.def"
 #undef DIALECT
 
