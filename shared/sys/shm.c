@@ -18,6 +18,12 @@
 /* How often a reader looks again when a writer came between. */
 #define READ_TRIES 8
 
+/* The whole mapping: struct shm, then the rings. */
+#define RINGS_AT                                                               \
+	((sizeof(struct shm) + _Alignof(struct ring) - 1) /                    \
+		_Alignof(struct ring) * _Alignof(struct ring))
+#define SHM_BYTES (RINGS_AT + SHM_SLOTS * sizeof(struct ring))
+
 /* --- the mapping ---------------------------------------------------------- */
 
 static uint64_t
@@ -53,7 +59,9 @@ layout_hash(void)
 		offsetof(struct shm, retired), offsetof(struct shm, slots),
 		offsetof(struct shm_slot, metrics),
 		offsetof(struct shm_slot, panic),
-		offsetof(struct shm_host, addrs), SHM_SLOTS, SHM_HOSTS };
+		offsetof(struct shm_host, addrs), SHM_SLOTS, SHM_HOSTS,
+		RINGS_AT, sizeof(struct ring), offsetof(struct ring, tail),
+		offsetof(struct ring, bytes), RING_ENTRY_MAX };
 	uint64_t h = hash_add(0xcbf29ce484222325u, sizes, sizeof(sizes));
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -65,8 +73,7 @@ static void *
 map(int fd, int protection, struct gp_error *err)
 {
 	char reason[128];
-	void *const at =
-		mmap(NULL, sizeof(struct shm), protection, MAP_SHARED, fd, 0);
+	void *const at = mmap(NULL, SHM_BYTES, protection, MAP_SHARED, fd, 0);
 
 	if (at != MAP_FAILED)
 		return at;
@@ -82,7 +89,7 @@ shm_create(int *fd, struct gp_error *err)
 	struct shm *m = NULL;
 
 	*fd = memfd_create("glmproxy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (*fd < 0 || ftruncate(*fd, (off_t)sizeof(*m)) != 0 ||
+	if (*fd < 0 || ftruncate(*fd, (off_t)SHM_BYTES) != 0 ||
 		fcntl(*fd, F_ADD_SEALS, SEALS) != 0)
 		(void)gp_fail(err, GP_E_SYSTEM, "shared memory: %s",
 			strerror_r(errno, reason, sizeof(reason)));
@@ -108,7 +115,7 @@ is_ours(int fd)
 	const int seals = fcntl(fd, F_GET_SEALS);
 
 	return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &st) == 0 &&
-		st.st_size == (off_t)sizeof(struct shm);
+		st.st_size == (off_t)SHM_BYTES;
 }
 
 static void *
@@ -126,7 +133,7 @@ attach(int fd, int protection, struct gp_error *err)
 		return NULL;
 	if (m->magic == MAGIC && m->layout == layout_hash())
 		return m;
-	(void)munmap(m, sizeof(*m));
+	(void)munmap(m, SHM_BYTES);
 	(void)gp_fail(err, GP_E_SCHEMA,
 		"shared memory: made by a version with another layout");
 	return NULL;
@@ -149,7 +156,7 @@ shm_detach(const struct shm *m)
 {
 	/* munmap takes no pointer to const; it writes nothing there. */
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-	(void)munmap((void *)(uintptr_t)m, sizeof(*m));
+	(void)munmap((void *)(uintptr_t)m, SHM_BYTES);
 }
 
 /* --- slots ---------------------------------------------------------------- */
@@ -166,23 +173,46 @@ clear_slot(struct shm_slot *slot)
 	atomic_store(&slot->connections, 0);
 }
 
+struct ring *
+shm_ring(struct shm *m, int slot)
+{
+	GP_ASSERT(slot >= 0 && slot < SHM_SLOTS);
+	return (struct ring *)(void *)((char *)m + RINGS_AT) + slot;
+}
+
+static int
+find_free(struct shm *m)
+{
+	int found = -1;
+
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		if (atomic_load(&m->slots[i].role) != SHM_FREE)
+			continue;
+		if (ring_is_empty(shm_ring(m, i)))
+			return i;
+		if (found < 0)
+			found = i;
+	}
+	return found;
+}
+
 int
 shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
 {
-	GP_ASSERT(role != SHM_FREE);
-	for (int i = 0; i < SHM_SLOTS; i++) {
-		struct shm_slot *const slot = &m->slots[i];
+	const int i = find_free(m);
+	struct shm_slot *slot;
 
-		if (atomic_load(&slot->role) != SHM_FREE)
-			continue;
-		clear_slot(slot);
-		/* A child that has not beaten yet is not stuck. */
-		atomic_store(&slot->heartbeat_ms, clock_mono_ms());
-		atomic_store(&slot->generation, generation);
-		atomic_store(&slot->role, role);
-		return i;
-	}
-	return -1;
+	GP_ASSERT(role != SHM_FREE);
+	if (i < 0)
+		return -1;
+	slot = &m->slots[i];
+	clear_slot(slot);
+	ring_resume(shm_ring(m, i));
+	/* A child that has not beaten yet is not stuck. */
+	atomic_store(&slot->heartbeat_ms, clock_mono_ms());
+	atomic_store(&slot->generation, generation);
+	atomic_store(&slot->role, role);
+	return i;
 }
 
 void

@@ -3,6 +3,7 @@
  * shm.h - the shared memory of all processes: a memfd that outlives re-exec.
  *
  *	header | hosts | calibration | usage | retired totals | slot 0 | ...
+ *	... | ring of slot 0 | ring of slot 1 | ...
  *
  * One writer per word: a worker its slot, admin the addresses, the master the
  * rest; only what has been learned of token counts (calib.h) and what clients
@@ -10,6 +11,12 @@
  * reap; then the master adds its counters to the retired totals and clears it,
  * so nothing is lost or counted twice. Readers treat everything as hostile:
  * indices and lengths are checked at every use. Slots are 128-byte aligned.
+ *
+ * Each slot has a ring (ring.h), written by the child whose slot it is and read
+ * by the admin process. It stays as it is when the child is gone: what was not
+ * read then is read later, also behind what the slot's next child has written.
+ * The rings are no part of struct shm; what nobody has touched of them is no
+ * memory.
  */
 #ifndef SYS_SHM_H
 #define SYS_SHM_H
@@ -19,6 +26,7 @@
 #include "shared/base/err.h"
 #include "shared/sys/calib.h"
 #include "shared/sys/metrics.h"
+#include "shared/sys/ring.h"
 #include "shared/sys/sock.h"
 #include "shared/sys/usage.h"
 
@@ -85,9 +93,13 @@ void shm_detach(const struct shm *m);
 
 /* Master: claim a free slot for a child / give its figures to the retired
  * totals and free it. claim returns the index, or -1 when all are taken; the
- * caller stores the pid after its fork. retire wipes the panic text too. */
+ * caller stores the pid after its fork. Slots whose ring has been read to its
+ * end come first. retire wipes the panic text too. */
 int shm_claim(struct shm *m, enum shm_role role, uint32_t generation) GP_WUR;
 void shm_retire(struct shm *m, int slot);
+
+/* The ring of a slot. m must be of shm_create or shm_attach. */
+struct ring *shm_ring(struct shm *m, int slot);
 
 /* All counters ever, gauges of the living. Cost: one pass over the slots. */
 void shm_totals(const struct shm *m, struct metrics *out);

@@ -244,6 +244,78 @@ test_usage_of_all_workers(void **state)
 	assert_int_equal(all.n[USAGE_OUTPUT_TOKENS], 3 * WRITERS * ROUNDS);
 }
 
+/* A ring: all entries come out whole and in order, those that found no room
+ * are known. */
+static _Atomic uint64_t refused, written;
+
+static void *
+write_ring(void *arg)
+{
+	struct ring *const r = arg;
+	char entry[600];
+	uint64_t puts = 0;
+	uint64_t i = 0;
+
+	for (; puts < 2 * (uint64_t)ROUNDS; i++) {
+		const size_t n = sizeof(i) + (size_t)(i * 37 % 500);
+
+		memset(entry, (int)(i & 0xff), n);
+		memcpy(entry, &i, sizeof(i));
+		puts += ring_put(r, span_of(entry, n)) == RING_PUT;
+	}
+	atomic_store(&refused, i - puts);
+	atomic_store(&written, i);
+	atomic_store(&is_over, true);
+	return NULL;
+}
+
+static uint64_t
+read_ring(struct ring *r, uint64_t *next, size_t *wrong)
+{
+	static char room[RING_ENTRY_MAX];
+	struct ring_reader k;
+	struct span entry;
+	uint64_t n = 0;
+
+	ring_begin(&k, r);
+	while (ring_next(&k, room, &entry)) {
+		uint64_t i;
+
+		memcpy(&i, entry.p, sizeof(i));
+		*wrong += i < *next ||
+			entry.n != sizeof(i) + (size_t)(i * 37 % 500);
+		for (size_t b = sizeof(i); b < entry.n; b++)
+			*wrong += (unsigned char)entry.p[b] != (i & 0xff);
+		*next = i + 1;
+		n++;
+	}
+	ring_end(&k);
+	*wrong += k.nspoilt;
+	return n;
+}
+
+static void
+test_ring(void **state)
+{
+	struct ring *const r = shm_ring(m, 7);
+	pthread_t writer;
+	uint64_t got = 0, next = 0;
+	size_t wrong = 0;
+
+	(void)state;
+	atomic_store(&is_over, false);
+	start(&writer, write_ring, r);
+	while (!atomic_load(&is_over))
+		got += read_ring(r, &next, &wrong);
+	got += read_ring(r, &next, &wrong);
+	join(writer);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(got, 2 * ROUNDS);
+	assert_int_equal(got + atomic_load(&refused), atomic_load(&written));
+	assert_true(atomic_load(&r->head) > 2 * (uint64_t)RING_BYTES);
+	assert_true(ring_is_empty(r));
+}
+
 int
 main(void)
 {
@@ -251,6 +323,7 @@ main(void)
 		cmocka_unit_test(test_totals_beside_deaths),
 		cmocka_unit_test(test_addresses_are_never_mixed),
 		cmocka_unit_test(test_usage_of_all_workers),
+		cmocka_unit_test(test_ring),
 	};
 	struct gp_error err;
 	int failed;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,14 +83,18 @@ test_refuses_what_is_not_ours(void **state)
 	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct gp_error err;
 	struct shm *m;
+	struct stat st;
+	size_t size;
 	int fds[5];
 
 	(void)state;
-	fds[0] = file_of(sizeof(*m) - 1, all);
-	fds[1] = file_of(sizeof(*m), 0);
-	fds[2] = file_of(sizeof(*m), all); /* no magic */
-	fds[3] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	m = fresh(&fds[4]);
+	assert_int_equal(fstat(fds[4], &st), 0);
+	size = (size_t)st.st_size;
+	fds[0] = file_of(size - 1, all);
+	fds[1] = file_of(size, 0);
+	fds[2] = file_of(size, all); /* no magic */
+	fds[3] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	m->layout ^= 1;
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		assert_null(shm_attach(fds[i], &err));
@@ -146,6 +151,52 @@ test_slots_are_claimed_and_retired(void **state)
 	shm_totals(m, &all);
 	assert_int_equal(metrics_get(&all.cancelled), 13);
 	assert_dies(shm_retire(m, SHM_SLOTS));
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+/* A slot's ring outlives its child, and what is in it too. */
+static void
+test_rings_are_passed_on(void **state)
+{
+	char room[RING_ENTRY_MAX];
+	struct ring_reader k;
+	struct span entry;
+	struct shm *m;
+	int slot;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	assert_int_equal((uintptr_t)shm_ring(m, 1) % 4096, 0);
+	slot = shm_claim(m, SHM_WORKER, 1);
+	assert_int_equal(slot, 0);
+	assert_int_equal(ring_put(shm_ring(m, slot), SPAN("one")), RING_PUT);
+	shm_retire(m, slot);
+	/* What was read to its end comes first, */
+	assert_int_equal(shm_claim(m, SHM_WORKER, 2), 1);
+	for (int i = 2; i < SHM_SLOTS; i++)
+		assert_int_equal(shm_claim(m, SHM_WORKER, 2), i);
+	/* but nobody waits for it. */
+	assert_int_equal(shm_claim(m, SHM_WORKER, 2), 0);
+	assert_int_equal(shm_claim(m, SHM_WORKER, 2), -1);
+	assert_int_equal(ring_put(shm_ring(m, 0), SPAN("two")), RING_PUT);
+	ring_begin(&k, shm_ring(m, 0));
+	assert_true(ring_next(&k, room, &entry));
+	assert_span_eq(entry, "one");
+	assert_true(ring_next(&k, room, &entry));
+	assert_span_eq(entry, "two");
+	assert_false(ring_next(&k, room, &entry));
+	ring_end(&k);
+	assert_int_equal(k.nspoilt, 0);
+	/* A child has left nonsense. */
+	atomic_store(&shm_ring(m, 0)->head, 3);
+	shm_retire(m, 0);
+	assert_int_equal(shm_claim(m, SHM_WORKER, 3), 0);
+	assert_int_equal(ring_put(shm_ring(m, 0), SPAN("three")), RING_PUT);
+	ring_begin(&k, shm_ring(m, 0));
+	assert_true(ring_next(&k, room, &entry));
+	assert_span_eq(entry, "three");
 	shm_detach(m);
 	assert_int_equal(close(fd), 0);
 }
@@ -255,6 +306,7 @@ main(void)
 		cmocka_unit_test(test_create_and_attach),
 		cmocka_unit_test(test_refuses_what_is_not_ours),
 		cmocka_unit_test(test_slots_are_claimed_and_retired),
+		cmocka_unit_test(test_rings_are_passed_on),
 		cmocka_unit_test(test_last_words_reach_the_parent),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_link),
