@@ -523,3 +523,9 @@ exchange_was_reused(const struct exchange *x)
 {
 	return x->is_reused;
 }
+
+bool
+exchange_was_retried(const struct exchange *x)
+{
+	return x->is_fresh_only;
+}

@@ -89,5 +89,6 @@ void exchange_end_unheard(struct upstreams *u);
 
 /* Numbers for records. */
 bool exchange_was_reused(const struct exchange *x);
+bool exchange_was_retried(const struct exchange *x); /* silently */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "shared/http/origin.h"
 #include "shared/http/out.h"
+#include "worker/recorder.h"
 #include "worker/tally.h"
 
 #define RETRY_AFTER_MAX 60 /* seconds; clients sleep for whatever we say */
@@ -97,5 +98,6 @@ reply_failure(struct client *c, const struct llm_failure *f)
 	char id[4 + XLATE_ID_LEN + 1] = "req_";
 
 	xlate_make_id(random, id + 4);
+	recorder_refused(c, f, span_cstr(id));
 	reply_failure_as(c, f, span_cstr(id), SPAN_EMPTY);
 }

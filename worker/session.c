@@ -6,6 +6,7 @@
 #include "shared/http/out.h"
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
+#include "worker/keys.h"
 #include "worker/reply.h"
 #include "worker/session_private.h"
 #include "worker/tally.h"
@@ -13,6 +14,18 @@
 #define LIMITS_MAX 2048 /* bytes of fields about rate limits */
 
 /* --- ending --------------------------------------------------------------- */
+
+/* Who it was for costs a hash: it is looked up once. */
+static void
+keep_books(const struct session *s)
+{
+	const struct client *c = s->client;
+	char name[KEYS_CLIENT_MAX];
+
+	keys_client(s->worker->conf, c->dialect, client_head(c), name);
+	session_tally(s, span_cstr(name));
+	session_record(s, span_cstr(name));
+}
 
 static void
 release_held(struct session *s)
@@ -31,7 +44,7 @@ session_free(struct session *s)
 	session_learn(s);
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
-	session_tally(s);
+	keep_books(s);
 	ev_timer_stop(&s->heartbeat);
 	ev_defer_stop(&s->flush);
 	if (s->exchange != NULL)
@@ -59,6 +72,7 @@ put_answer_fields(struct session *s, struct buf *out)
 	struct buf value;
 
 	session_tell_removed(s);
+	session_note_time(s, &s->note.first_us);
 	http_out_field(
 		out, s->client->dialect->request_id_header, session_id(s));
 	http_out_field(out, "x-glmproxy-model", s->choice.route.model);
@@ -114,6 +128,7 @@ move_body(struct session *s)
 
 	if (body.n == 0)
 		return;
+	s->note.bytes_out += body.n;
 	if (s->is_chunked)
 		http_out_chunk(&s->client->out, body);
 	else
@@ -151,6 +166,7 @@ end_body(struct session *s)
 	struct buf body = s->body;
 
 	put_answer_fields(s, reply_begin(c, 200));
+	s->note.bytes_out = buf_len(&body);
 	buf_init(&s->body, 0);
 	session_tell_end(s);
 	session_free(s);
@@ -323,6 +339,7 @@ on_head(void *ctx, const struct http_head *head)
 
 	release_held(s);
 	take_limits(s, head);
+	session_note_head(s);
 	s->has_head = true;
 	/* What concerns the key is passed on. */
 	s->count_has_failed = s->client->purpose == LLM_COUNT &&
@@ -348,6 +365,8 @@ on_body(void *ctx, struct span bytes)
 	struct session *s = ctx;
 	struct llm_failure f;
 
+	session_note_time(s, &s->note.body_us);
+	s->note.bytes_received += bytes.n;
 	if (s->count_has_failed)
 		return;
 	if (xlate_is_stream(s->xlate) || hold(s, bytes.n)) {
@@ -477,6 +496,7 @@ session_new(struct client *c, const struct xlate_env *env)
 	s->env = *env;
 	s->counted = -1;
 	s->begun_us = clock_mono_us();
+	session_note_begin(s);
 	return s;
 }
 

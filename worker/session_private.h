@@ -19,6 +19,17 @@ struct session_refusal {
 	enum xlate_remedy remedy;
 };
 
+/* What the record of a session needs and nobody else. Times are microseconds
+ * since its begin; -1: not yet. */
+struct session_note {
+	int64_t begun_wall_us, begun_mono_us;
+	int64_t head_us, body_us, first_us;
+	uint64_t bytes_in, bytes_sent, bytes_received, bytes_out;
+	struct span asked; /* model */
+	unsigned sends;    /* upstream was asked so often */
+	bool is_reused;
+};
+
 struct session {
 	struct client *client;
 	struct worker *worker;
@@ -35,6 +46,7 @@ struct session {
 	struct counting *counting;
 	int64_t counted; /* exactly, by our vocabulary; -1: not */
 	struct session_refusal refusal;
+	struct session_note note;
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
 	int64_t begun_us; /* clock_mono_us */
@@ -84,13 +96,23 @@ void session_learn(struct session *s);
 /* --- session_usage.c --- */
 
 /* Add what upstream has said of its tokens to the client's and the model's
- * sums. */
-void session_add_usage(const struct session *s);
-/* The session ends: add what it has been to the worker's figures. */
-void session_tally(const struct session *s);
+ * sums. client: keys_client. */
+void session_add_usage(const struct session *s, struct span client);
+/* The session ends: add what it has been to the worker's figures, and that. */
+void session_tally(const struct session *s, struct span client);
 /* A piece of the answer is there; all of it is. */
 void session_tell_first(struct session *s);
 void session_tell_end(const struct session *s);
+
+/* --- session_record.c --- */
+
+void session_note_begin(struct session *s);
+/* Note the time, if *at has none yet. */
+void session_note_time(const struct session *s, int64_t *at);
+/* The head of upstream's answer is there. */
+void session_note_head(struct session *s);
+/* It is over: leave its record, for the history. */
+void session_record(const struct session *s, struct span client);
 
 /* xlate has moved on: bring the client up to date. s may be gone afterwards. */
 void session_step(struct session *s, enum xlate_state state);

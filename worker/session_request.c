@@ -54,6 +54,8 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 	};
 
 	s->held = u.body_bytes;
+	s->note.bytes_sent = u.body_bytes;
+	s->note.sends++;
 	w->buffered += s->held;
 	buf_init(&head, HEAD_MAX);
 	upstream_head_put(&u, &head);
@@ -70,6 +72,7 @@ pick_route(struct session *s)
 	const struct llm_req *r = xlate_request(s->xlate);
 	struct span model = jtext_unescape_dup(&s->arena, r->model);
 
+	s->note.asked = model;
 	router_pick(s->worker->router, model, xlate_needs_vision(s->xlate),
 		c->dialect, &s->arena, &s->choice);
 	/* Once, also if it has to be read again. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* session_usage.c - what a request adds to figures: tokens, notices, times. */
 #include "shared/sys/clock.h"
-#include "worker/keys.h"
 #include "worker/session_private.h"
 #include "worker/tally.h"
 
@@ -14,7 +13,7 @@ said(int64_t n)
 /* Only what upstream has answered counts, so that names which it does not know
  * take no rows. */
 void
-session_add_usage(const struct session *s)
+session_add_usage(const struct session *s, struct span client)
 {
 	const struct llm_tally *const t = xlate_tally(s->xlate);
 	const struct llm_usage *const u = &t->usage;
@@ -22,7 +21,6 @@ session_add_usage(const struct session *s)
 	const struct worker *const w = s->worker;
 	const bool is_real = llm_usage_is_said(u) && !u->is_estimate;
 	struct usage_sums sums = { .n = { [USAGE_REQUESTS] = 1 } };
-	char name[KEYS_CLIENT_MAX];
 
 	if (c->purpose != LLM_CHAT || !(is_real || t->has_stop))
 		return;
@@ -34,14 +32,13 @@ session_add_usage(const struct session *s)
 		sums.n[USAGE_CACHED_TOKENS] = cached;
 		sums.n[USAGE_OUTPUT_TOKENS] = said(u->output);
 	}
-	keys_client(w->conf, c->dialect, client_head(c), name);
-	usage_add(usage_row(&w->link->shm->usage, span_cstr(name),
-			  s->choice.route.model),
+	usage_add(
+		usage_row(&w->link->shm->usage, client, s->choice.route.model),
 		&sums);
 }
 
 void
-session_tally(const struct session *s)
+session_tally(const struct session *s, struct span client)
 {
 	const struct llm_tally *t = xlate_tally(s->xlate);
 	struct metrics *m = s->worker->metrics;
@@ -49,7 +46,7 @@ session_tally(const struct session *s)
 	int64_t cached = MAX(u->cache_read, 0);
 
 	tally_notices(m, xlate_notice_verbs(s->xlate));
-	session_add_usage(s);
+	session_add_usage(s, client);
 	if (s->client->purpose == LLM_COUNT &&
 		xlate_state(s->xlate) == XLATE_DONE && !u->is_estimate)
 		metrics_add(&m->counts_forwarded, 1);

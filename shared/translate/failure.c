@@ -5,11 +5,12 @@
 #include "shared/base/check.h"
 
 static const struct {
+	const char *name;
 	unsigned status;
 	bool is_retryable;
 } classes[] = {
 
-#define FAIL(name, status, retryable) { (status), (retryable) },
+#define FAIL(name, status, retryable) { #name, (status), (retryable) },
 #include "shared/translate/failure.def"
 #undef FAIL
 };
@@ -66,6 +67,13 @@ llm_failure_from(const struct gp_error *err, struct arena *a)
 	f.param = arena_dup(a, span_cstr(err->param));
 	f.reason = err->reason;
 	return f;
+}
+
+const char *
+llm_fail_name(enum llm_fail kind)
+{
+	GP_ASSERT((size_t)kind < ARRAY_LEN(classes));
+	return classes[kind].name;
 }
 
 unsigned

@@ -21,6 +21,7 @@ struct llm_failure {
 	struct span message;   /* UTF-8, never empty */
 	struct span param;     /* request field, "" if none */
 	const char *reason;    /* more precise code than the class's, or NULL */
+	int64_t vendor_code;   /* the vendor's number for it; 0: none */
 	int64_t retry_after_s; /* -1: none */
 	struct span reset; /* RFC 3339 time at which a quota renews, or "" */
 	struct span trace; /* upstream's request id, or "" */
@@ -39,6 +40,8 @@ struct llm_failure llm_failure_of(enum llm_fail kind, struct span message);
 struct llm_failure llm_failure_from(
 	const struct gp_error *err, struct arena *a);
 
+/* The name in failure.def. */
+const char *llm_fail_name(enum llm_fail kind);
 unsigned llm_fail_status(enum llm_fail kind);
 bool llm_fail_is_retryable(enum llm_fail kind);
 

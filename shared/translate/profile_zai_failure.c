@@ -268,6 +268,7 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	out->is_vague =
 		said.code == CODE_PARAMETER && kind == LLM_FAIL_BAD_REQUEST;
 	out->keep_status = keep_status;
+	out->vendor_code = MAX(said.code, 0);
 	out->param = param_of(&said, kind);
 	out->trace = said.trace;
 	out->reset = zai_reset_time(said.text, a);

@@ -196,6 +196,15 @@ xlate_tally(const struct xlate *x)
 	return &x->tap.tally;
 }
 
+struct llm_usage
+xlate_shown_usage(const struct xlate *x)
+{
+	/* Before the route is known there is no scale, and no usage. */
+	return x->upstream == NULL ?
+		LLM_USAGE_NONE :
+		llm_scale_usage(&x->tap.tally.usage, x->enc_env.context.scale);
+}
+
 void
 xlate_notices(const struct xlate *x, struct buf *to)
 {

@@ -183,6 +183,8 @@ enum xlate_state xlate_state(const struct xlate *x);
 /* After XLATE_FAILED or XLATE_BROKEN. */
 const struct llm_failure *xlate_failure(const struct xlate *x);
 const struct llm_tally *xlate_tally(const struct xlate *x);
+/* The tokens of the tally as the client is told of them. */
+struct llm_usage xlate_shown_usage(const struct xlate *x);
 /* After XLATE_FAILED: if upstream has refused the request as too long, how it
  * may be accepted. For that it is read again, by another xlate that is told of
  * it. */
