@@ -80,7 +80,7 @@ PROG_OBJS   = $(call objs,worker) $(call objs,admin) \
 # In link order: who uses comes before what is used.
 SHARED_LIBS = $(B)/libtranslate.a $(B)/libsys.a $(B)/libcount.a $(B)/libhttp.a \
 	$(B)/libjson.a $(B)/libbase.a
-LIBS = $(LLHTTP_LIBS) $(TLS_LIBS) -lz
+LIBS = $(LLHTTP_LIBS) $(TLS_LIBS) -lz -lsqlite3
 
 include $(wildcard shared/sys/*.mk worker/*.mk admin/*.mk)
 

@@ -2,8 +2,10 @@
 /* admin.c - the admin process: begin, serve, leave. */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "admin/calibration.h"
+#include "admin/history.h"
 #include "admin/pages.h"
 #include "admin/resolver.h"
 #include "shared/sys/log.h"
@@ -19,6 +21,7 @@ struct admin {
 	struct http_server *server;
 	struct pages pages;
 	struct calibration calibration;
+	struct history *history;
 	struct ev_io dead_pipe;
 	struct ev_timer beat;
 	struct ev_timer deadline;
@@ -101,6 +104,8 @@ begin(struct admin *a, const struct link *link)
 	on_beat(&a->beat);
 	a->server = http_server_new(
 		a->ev, link->listeners, link->nlisteners, &options);
+	a->history = history_start(a->ev, link);
+	a->pages.history = a->history;
 	resolver_start(link);
 	link_ready(link);
 }
@@ -108,6 +113,10 @@ begin(struct admin *a, const struct link *link)
 static void
 end(struct admin *a)
 {
+	a->pages.history = NULL;
+	/* The disk hangs: so would every way to end in order. */
+	if (!history_stop(&a->history))
+		_exit(0);
 	calibration_save(&a->calibration);
 	calibration_close(&a->calibration);
 	http_server_free(&a->server);

@@ -224,8 +224,8 @@ figures_put_json(const struct figures *f, struct jout *j)
 	buf_fini(&percent);
 }
 
-static void
-put_html(struct buf *out, const char *text)
+void
+figures_put_text(struct buf *out, const char *text)
 {
 	for (; *text != '\0'; text++)
 		switch (*text) {
@@ -255,9 +255,9 @@ put_row(const struct figures_row *row, struct buf *out)
 {
 	/* Names may be written from right to left. */
 	buf_puts(out, "<tr><td><bdi>");
-	put_html(out, row->names.client);
+	figures_put_text(out, row->names.client);
 	buf_puts(out, "</bdi></td><td><bdi>");
-	put_html(out, row->names.model);
+	figures_put_text(out, row->names.model);
 	buf_printf(out,
 		"</bdi></td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>",
 		row->sums.n[USAGE_REQUESTS], row->sums.n[USAGE_INPUT_TOKENS]);

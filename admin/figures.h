@@ -36,4 +36,7 @@ void figures_put_json(const struct figures *f, struct jout *j);
 /* A table, or a sentence if there is nothing in it. */
 void figures_put_html(const struct figures *f, struct buf *out);
 
+/* Text of anybody, for a page. */
+void figures_put_text(struct buf *out, const char *text);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "admin/exposition.h"
 #include "admin/figures.h"
+#include "admin/history.h"
 #include "admin/snapshot.h"
 #include "shared/http/origin.h"
 #include "shared/json/jout.h"
@@ -154,6 +155,27 @@ make_usage(const struct pages *p, struct http_answer *a)
 
 /* --- / -------------------------------------------------------------------- */
 
+static void
+put_history(const struct pages *p, struct buf *b)
+{
+	struct history_state s;
+
+	history_get_state(p->history, &s);
+	buf_puts(b, "<h2>History</h2>\n<p>");
+	if (!s.is_on) {
+		buf_puts(b, "It is turned off.</p>\n");
+		return;
+	}
+	buf_printf(b, "Rows written: %llu. Records lost: %llu.",
+		(unsigned long long)s.rows, (unsigned long long)s.lost);
+	if (!s.is_written) {
+		buf_puts(b, " <b>It cannot be written: ");
+		figures_put_text(b, s.why);
+		buf_puts(b, ".</b>");
+	}
+	buf_puts(b, "</p>\n");
+}
+
 static void make_index(const struct pages *p, struct http_answer *a);
 
 static const struct page pages[] = {
@@ -194,7 +216,9 @@ make_index(const struct pages *p, struct http_answer *a)
 		buf_printf(&a->body, "<li><a href=\"%.*s\">%.*s</a>: %s</li>\n",
 			SPAN_ARG(pages[i].path), SPAN_ARG(pages[i].path),
 			pages[i].what);
-	buf_puts(&a->body, "</ul>\n<h2>Tokens</h2>\n");
+	buf_puts(&a->body, "</ul>\n");
+	put_history(p, &a->body);
+	buf_puts(&a->body, "<h2>Tokens</h2>\n");
 	figures_put_html(&figures, &a->body);
 	buf_puts(&a->body, "</body></html>\n");
 }

@@ -16,8 +16,11 @@ struct deaths {
 void deaths_sample(struct deaths *d, uint32_t count, int64_t now_ms);
 uint32_t deaths_recent(const struct deaths *d, uint32_t count);
 
+struct history;
+
 struct pages {
 	const struct link *link;
+	struct history *history;
 	struct deaths deaths; /* sampled by the owner */
 };
 

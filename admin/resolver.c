@@ -58,10 +58,8 @@ resolver_pause_ms(unsigned failures)
 	return MIN(pause_ms, REFRESH_MS);
 }
 
-/* An admin process of an earlier generation publishes for the same entries
- * until it is gone. */
-static bool
-is_our_turn(const struct link *link)
+bool
+resolver_is_our_turn(const struct link *link)
 {
 	const uint32_t ours = atomic_load(&link_slot(link)->generation);
 
@@ -136,7 +134,7 @@ static void *
 run(void *arg)
 {
 	(void)arg;
-	while (!is_our_turn(resolver.link))
+	while (!resolver_is_our_turn(resolver.link))
 		pause_until(clock_mono_ms() + TURN_MS);
 	for (;;) {
 		int64_t next_ms = INT64_MAX;

@@ -25,4 +25,8 @@ void resolver_start(const struct link *link);
 /* Pause after the n-th failure in a row (0: none), in milliseconds. */
 int64_t resolver_pause_ms(unsigned failures);
 
+/* False while there is an admin process of an earlier generation: it publishes
+ * for the same entries, and empties the workers' rings, until it is gone. */
+bool resolver_is_our_turn(const struct link *link);
+
 #endif

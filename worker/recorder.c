@@ -9,8 +9,11 @@ void
 recorder_put(struct worker *w, const struct record *r)
 {
 	char bytes[RECORD_MAX];
-	const size_t n = record_write(r, bytes);
+	size_t n;
 
+	if (!w->conf->history)
+		return;
+	n = record_write(r, bytes);
 	if (ring_put(shm_ring(w->link->shm, w->link->slot),
 		    span_of(bytes, n)) == RING_FULL)
 		metrics_add(&w->metrics->records_lost, 1);

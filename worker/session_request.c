@@ -72,7 +72,8 @@ pick_route(struct session *s)
 	const struct llm_req *r = xlate_request(s->xlate);
 	struct span model = jtext_unescape_dup(&s->arena, r->model);
 
-	s->note.asked = model;
+	/* It may point into the body, which goes first. */
+	s->note.asked = arena_dup(&s->arena, model);
 	router_pick(s->worker->router, model, xlate_needs_vision(s->xlate),
 		c->dialect, &s->arena, &s->choice);
 	/* Once, also if it has to be read again. */

@@ -207,6 +207,8 @@ shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
 		return -1;
 	slot = &m->slots[i];
 	clear_slot(slot);
+	if (atomic_load(&m->slots_used) <= (uint32_t)i)
+		atomic_store(&m->slots_used, (uint32_t)i + 1);
 	ring_resume(shm_ring(m, i));
 	/* A child that has not beaten yet is not stuck. */
 	atomic_store(&slot->heartbeat_ms, clock_mono_ms());

@@ -75,6 +75,7 @@ struct shm {
 	_Atomic int64_t started_wall_us;
 	_Atomic uint32_t draining;    /* 1: the service is stopping */
 	_Atomic uint32_t retirements; /* twice their number; odd: under way */
+	_Atomic uint32_t slots_used;  /* the first so many were ever claimed */
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));
