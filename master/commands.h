@@ -55,6 +55,7 @@ command_fn cmd_check;     /* cmd_check.c */
 command_fn cmd_keygen;    /* cmd_keygen.c */
 command_fn cmd_translate; /* cmd_translate.c */
 command_fn cmd_count;     /* cmd_count.c */
+command_fn cmd_stats;     /* cmd_stats.c */
 
 /* Complain on stderr and return EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) GP_PRINTF(2, 3);

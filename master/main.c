@@ -41,6 +41,8 @@ static const struct command {
 		"translate a request or an answer, for bug reports" },
 	{ "count", cmd_count, "[OPTIONS]",
 		"count the tokens of a text or a request" },
+	{ "stats", cmd_stats, "[OPTIONS]",
+		"sums of the history, as a table, CSV or JSON" },
 	{ "version", cmd_version, "", "tell the version" },
 	{ "help", cmd_help, "", "this text" },
 };

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The history: what is in it, and that nothing that happens to it matters."""
 
+import csv
 import fcntl
 import glob
+import io
+import json
 import os
 import resource
 import shutil
@@ -15,7 +18,8 @@ import unittest
 
 from tests.e2e import wire
 from tests.e2e.chat import DIALECTS, ask, user
-from tests.e2e.harness import Case, Proxy, Standin, wait_until
+from tests.e2e.harness import (Case, Proxy, Standin, run_program,
+                               wait_until)
 
 DIED = r"died|killed by signal|ended|not answer|upstream: the "
 LOST = "glmproxy_records_lost_total{"
@@ -348,6 +352,128 @@ class Stopped(Helpers, Case):
         self.assertEqual(lost(f), lost(f, "ring"))
         self.assertEqual(lost(f, "ring") + self.sums(proxy), 10 + most)
         self.assertIn("Records lost: %d." % lost(f), self.page(proxy))
+
+
+class Stats(Helpers, Case):
+    """glmproxy stats."""
+
+    refusals = True
+    expected = (r"upstream",)
+
+    def stats(self, proxy, *args, code=0):
+        r = run_program("stats", "-c", proxy.conf_path, *args)
+        self.assertEqual(r.returncode, code, r.stderr)
+        return (r.stdout if code == 0 else r.stderr).decode()
+
+    def filled(self):
+        proxy = self.own_proxy()
+        Flood(proxy, most=30).join()
+        Flood(proxy, most=2, body=(
+            b'{"model":"a,\\"b","messages":[{"role":"user","content":'
+            b'"x"}],"max_tokens":9}')).join()
+        proxy.post("/v1/messages/count_tokens", {
+            "model": "glm-4.6", "messages": [
+                {"role": "user", "content": "x"}]})
+        self.settled(proxy)
+        return proxy
+
+    def test_forms(self):
+        proxy = self.filled()
+        rows = json.loads(self.stats(proxy, "--by", "status,error,model",
+                                     "--json"))
+        self.assertEqual(len(rows), 2)
+        ok, bad = rows
+        self.assertEqual(
+            {n: ok[n] for n in ("status", "error", "model", "requests",
+                                "failed", "cancelled", "input_tokens",
+                                "cached_tokens", "output_tokens")},
+            {"status": 200, "error": "", "model": "glm-4.6", "requests": 30,
+             "failed": 0, "cancelled": 0, "input_tokens": 300,
+             "cached_tokens": 120, "output_tokens": 60})
+        self.assertEqual((bad["status"], bad["error"], bad["model"],
+                          bad["requests"], bad["failed"]),
+                         (404, "model_not_found", 'a,"b', 2, 2))
+        self.assertIsNone(bad["first_byte_ms"])
+        self.assertLessEqual(ok["first_byte_ms"], ok["longest_ms"])
+        # The same as CSV and as a table.
+        text = self.stats(proxy, "--by", "status,error,model", "--csv")
+        got = list(csv.DictReader(io.StringIO(text, newline="")))
+        self.assertEqual(
+            [{n: "" if v is None else str(v) for n, v in r.items()}
+             for r in rows], got)
+        table = self.stats(proxy, "--by", "status,error,model").splitlines()
+        self.assertEqual(table[0].split(), list(ok))
+        self.assertEqual(table[1].split()[:5],
+                         ["200", "-", "glm-4.6", "30", "0"])
+        self.assertEqual(len({len(line) for line in table}), 1)
+
+    def test_times(self):
+        proxy = self.filled()
+        for by in ("minute", "hour", "day"):
+            for last in ("2h", "90d"):
+                rows = json.loads(self.stats(
+                    proxy, "--by", by, "--last", last, "--json"))
+                self.assertEqual(sum(r["requests"] for r in rows), 32)
+                for r in rows:
+                    self.assertRegex(r[by], {
+                        "minute": r"^\d{4}-\d\d-\d\dT\d\d:\d\dZ$",
+                        "hour": r"^\d{4}-\d\d-\d\dT\d\d:00Z$",
+                        "day": r"^\d{4}-\d\d-\d\d$"}[by])
+        (row,) = json.loads(self.stats(proxy, "--counts", "--json",
+                                       "--by", "model"))
+        self.assertEqual(row["requests"], 1)
+        (row,) = json.loads(self.stats(proxy, "--by", "", "--json"))
+        self.assertEqual(row["requests"], 32)
+        # Old ones do not count.
+        db = sqlite3.connect(self.db(proxy))
+        for table in ("minute", "hour"):
+            db.execute("UPDATE %s SET time_s = time_s - 8 * 86400" % table)
+        db.commit()
+        db.close()
+        self.assertEqual(self.stats(proxy, "--json"), "[]\n")
+        self.assertEqual(self.stats(proxy, "--by", "", "--json"), "[]\n")
+        self.assertIn("a,\"b", self.stats(proxy, "--last", "9d"))
+        self.check_whole(proxy)
+
+    def test_misuse(self):
+        proxy = self.own_proxy({"history": "false"})
+        for args, words in ((["--by", "week"], "--by takes minute"),
+                            (["--last", "7"], "--last takes a time"),
+                            (["--last", "0d"], "--last takes a time"),
+                            (["--last", "99999999999999d"], "--last takes"),
+                            (["--last"], "needs a value"),
+                            (["--xml"], "unknown option --xml")):
+            self.assertIn(words, self.stats(proxy, *args, code=64))
+        self.assertIn("unable to open database file",
+                      self.stats(proxy, code=1))
+        with open(self.db(proxy), "wb") as f:
+            f.write(b"no database" * 999)
+        self.assertIn("not a database", self.stats(proxy, code=1))
+        self.assertEqual(os.listdir(proxy.config["state_dir"]),
+                         ["history.db"])
+
+    def test_reads_only(self):
+        """Where it may not write beside the database, and the service does
+        not run."""
+        proxy = self.filled()
+        folder = tempfile.mkdtemp(prefix="glmproxy-e2e-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        path = os.path.join(folder, "100%?#", "history.db")
+        os.mkdir(os.path.dirname(path))
+        db = sqlite3.connect(self.db(proxy))
+        to = sqlite3.connect(path)
+        db.backup(to)
+        db.close()
+        to.close()
+        os.chmod(path, 0o444)
+        os.chmod(os.path.dirname(path), 0o555)
+        before = os.listdir(os.path.dirname(path))
+        r = json.loads(self.stats(
+            proxy, "--json", "--by", "", "-o",
+            "state_dir=" + os.path.dirname(path)))
+        self.assertEqual(r[0]["requests"], 32)
+        if os.geteuid() != 0:
+            self.assertEqual(os.listdir(os.path.dirname(path)), before)
 
 
 class Trouble(Helpers, unittest.TestCase):
