@@ -13,7 +13,7 @@
 
 #define BEAT_MS (LINK_BEAT_MS / 2)
 /* Answers here are short: what is under way is done well before. */
-#define LEAVE_MS 2000
+#define LEAVE_MS 1500
 
 struct admin {
 	const struct link *link;
@@ -114,10 +114,10 @@ static void
 end(struct admin *a)
 {
 	a->pages.history = NULL;
+	calibration_save(&a->calibration);
 	/* The disk hangs: so would every way to end in order. */
 	if (!history_stop(&a->history))
 		_exit(0);
-	calibration_save(&a->calibration);
 	calibration_close(&a->calibration);
 	http_server_free(&a->server);
 	ev_timer_stop(&a->beat);

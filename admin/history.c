@@ -20,6 +20,8 @@
 /* Entries that are taken before the loop serves others again. */
 #define ENTRIES_MOST 20000
 #define STOP_MS      1000
+/* At the end the workers may go on: the next process takes over from here. */
+#define LAST_DRAINS 20
 
 /* --- from the rings into the spool ---------------------------------------- */
 
@@ -182,7 +184,7 @@ history_stop(struct history **hp)
 
 	*hp = NULL;
 	ev_timer_stop(&h->timer);
-	while (drain(h))
+	for (int i = 0; i < LAST_DRAINS && drain(h); i++)
 		;
 	if (h->link->conf->history && !join(h))
 		return false;

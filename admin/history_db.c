@@ -449,6 +449,7 @@ history_db_set_aside(struct history_db *d)
 	static const char *const parts[] = { "-wal", "" };
 	char from[PATH_MAX + 32];
 	char to[PATH_MAX + 32];
+	char reason[128];
 	bool ok = true;
 
 	GP_ASSERT(d->db == NULL);
@@ -464,7 +465,7 @@ history_db_set_aside(struct history_db *d)
 	if (!ok)
 		(void)snprintf(d->why, sizeof(d->why),
 			"it cannot be moved out of the way: %s",
-			strerror(errno));
+			strerror_r(errno, reason, sizeof(reason)));
 	(void)snprintf(from, sizeof(from), "%s-shm", d->path);
 	(void)unlink(from);
 	return ok;

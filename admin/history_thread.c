@@ -14,7 +14,9 @@
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 
-#define TURN_MS      1000
+#define TURN_MS 1000
+/* A turn that ends so much too soon is a whole one. */
+#define SLACK_MS     50
 #define ROWS_MAX     (8u << 20) /* bytes of rows that may wait */
 #define PRUNE_MS     5000
 #define RETRY_MOST_S 10
@@ -32,6 +34,7 @@ struct store {
 	struct history_sums sums;
 	struct buf rows;
 	int64_t taken_ms;  /* when the spool was last taken */
+	int64_t write_ms;  /* when the next transaction is due */
 	double allowance;  /* rows that may be written, saved up */
 	int64_t retry_ms;  /* no attempt before */
 	unsigned failures; /* in a row */
@@ -147,7 +150,9 @@ get_lock(struct store *s)
 {
 	const struct span dir = s->h->link->conf->state_dir;
 	char path[PATH_MAX];
-	char why[128];
+	char reason[128];
+	char why[160];
+	int code;
 
 	if (s->h->lock_fd >= 0)
 		return true;
@@ -158,12 +163,14 @@ get_lock(struct store *s)
 		open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (s->h->lock_fd >= 0 && flock(s->h->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	(void)snprintf(why, sizeof(why), "history.lock: %s", strerror(errno));
+	code = errno;
+	(void)snprintf(why, sizeof(why), "history.lock: %s",
+		strerror_r(code, reason, sizeof(reason)));
 	if (s->h->lock_fd >= 0)
 		(void)close(s->h->lock_fd);
 	s->h->lock_fd = -1;
 	/* The process before this one is still there: soon it will not be. */
-	if (errno == EWOULDBLOCK && s->failures++ < LOCK_TRIES)
+	if (code == EWOULDBLOCK && s->failures++ < LOCK_TRIES)
 		return false;
 	failed(s, why);
 	return false;
@@ -294,8 +301,11 @@ history_thread(void *arg)
 	while (goes_on) {
 		struct buf spool;
 
-		write_all(&s);
-		prune(&s);
+		if (clock_mono_ms() >= s.write_ms) {
+			s.write_ms = clock_mono_ms() + TURN_MS - SLACK_MS;
+			write_all(&s);
+			prune(&s);
+		}
 		goes_on = wait_turn(&s, &spool);
 		take_all(&s, buf_span(&spool));
 		buf_fini(&spool);

@@ -27,7 +27,7 @@ recorder_class(enum llm_fail kind, char out[RECORDER_CLASS_MAX])
 	const char *const name = llm_fail_name(kind);
 	size_t n = 0;
 
-	for (; name[n] != '\0' && n < RECORDER_CLASS_MAX - 1; n++)
+	for (; n < RECORDER_CLASS_MAX - 1 && name[n] != '\0'; n++)
 		out[n] = name[n] == '_' ? '_' : (char)(name[n] | 0x20);
 	out[n] = '\0';
 }

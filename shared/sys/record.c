@@ -29,7 +29,7 @@ static const struct {
 #undef TEXT
 };
 
-_Static_assert(offsetof(struct record, request) == 8 * RECORD_NUMBERS,
+_Static_assert(offsetof(struct record, request) == (size_t)8 * RECORD_NUMBERS,
 	"the numbers stand in front, without gaps");
 
 static const struct span *
