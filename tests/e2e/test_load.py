@@ -47,7 +47,7 @@ class NothingCrosses(Load):
         text = "%20".join("w%s.%d" % (mine, k) for k in range(30))
         key = "key-%s.x" % mine
         body = DIALECTS[client].body(
-            user("I am %s [[slow head=20 first=300 delay=5 per=1 text=%s]]"
+            user("I am %s [[slow head=20 first=2000 delay=5 per=1 text=%s]]"
                  % (mine, text)), stream=True, model="glm-4.6" + suffix)
         a = ask(self.proxy.address, client, body, key=key, timeout=60)
         self.assertEqual(a.text, text.replace("%20", " "))
