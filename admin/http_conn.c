@@ -146,11 +146,12 @@ put_answer(struct http_conn *c, const struct http_head *head,
 	http_out_status(out, a->status);
 	put_date(out);
 	http_out_field_cstr(out, "content-type", a->content_type);
-	http_out_field_u64(out, "content-length", buf_len(&a->body));
-	http_out_field_cstr(out, "cache-control", "no-store");
+	/* Of what a 304 does not send no length is to be told. */
+	if (a->status != 304)
+		http_out_field_u64(out, "content-length", buf_len(&a->body));
+	http_out_field_cstr(out, "cache-control", a->cache_control);
 	http_out_field_cstr(out, "x-content-type-options", "nosniff");
-	if (a->header != NULL)
-		http_out_field_cstr(out, a->header, a->value);
+	buf_put(out, buf_span(&a->fields));
 	if (c->closes)
 		http_out_field_cstr(out, "connection", "close");
 	else if (head != NULL && head->minor == 0)
@@ -169,17 +170,21 @@ answer(struct http_conn *c)
 	struct http_answer a = {
 		.status = 200,
 		.content_type = "text/plain; charset=utf-8",
+		.cache_control = "no-store",
 	};
 
 	if (!head->keep_alive || c->env->is_draining)
 		c->closes = true;
+	buf_init(&a.fields, HTTP_HEAD_MAX / 2);
 	buf_init(&a.body, ANSWER_MAX);
 	o->fn(o->ctx, head, &a);
-	if (a.body.bad) {
+	if (a.body.bad || a.fields.bad) {
+		buf_reset(&a.fields, 0);
 		buf_reset(&a.body, 0);
 		a.status = 500;
 	}
 	put_answer(c, head, &a);
+	buf_fini(&a.fields);
 	buf_fini(&a.body);
 }
 
@@ -189,12 +194,15 @@ refuse(struct http_conn *c, unsigned status)
 	struct http_answer a = {
 		.status = status,
 		.content_type = "application/json",
+		.cache_control = "no-store",
 	};
 
 	c->closes = true;
+	buf_init(&a.fields, HTTP_HEAD_MAX / 2);
 	buf_init(&a.body, ANSWER_MAX);
 	buf_printf(&a.body, "{\"error\":\"%s\"}\n", http_reason(status));
 	put_answer(c, NULL, &a);
+	buf_fini(&a.fields);
 	buf_fini(&a.body);
 }
 

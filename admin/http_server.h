@@ -19,8 +19,8 @@
 struct http_answer {
 	unsigned status;
 	const char *content_type;
-	/* One further header; NULL for none. */
-	const char *header, *value;
+	const char *cache_control; /* "no-store" so far */
+	struct buf fields; /* further header fields, by http_out_field */
 	struct buf body;
 };
 

@@ -7,6 +7,7 @@
 #include "admin/history.h"
 #include "admin/snapshot.h"
 #include "shared/http/origin.h"
+#include "shared/http/out.h"
 #include "shared/json/jout.h"
 #include "shared/sys/clock.h"
 
@@ -200,9 +201,9 @@ make_index(const struct pages *p, struct http_answer *a)
 	get_facts(p, &f);
 	health_judge(&f, &h);
 	figures_take(&p->link->shm->usage, &figures);
-	a->header = "content-security-policy";
-	a->value = "default-src 'none'; style-src 'unsafe-inline'; "
-		   "frame-ancestors 'none'";
+	http_out_field_cstr(&a->fields, "content-security-policy",
+		"default-src 'none'; style-src 'unsafe-inline'; "
+		"frame-ancestors 'none'");
 	buf_printf(&a->body,
 		"<!doctype html>\n<html lang=\"en\"><head>"
 		"<meta charset=\"utf-8\"><title>glmproxy</title><style>"
@@ -268,8 +269,8 @@ is_allowed(const struct conf *conf, const struct http_head *head,
 		if (has_token(head, &conf->admin_token))
 			return true;
 		refuse(a, 401, "the admin token is needed as a bearer token");
-		a->header = "www-authenticate";
-		a->value = "Bearer realm=\"glmproxy admin\"";
+		http_out_field_cstr(&a->fields, "www-authenticate",
+			"Bearer realm=\"glmproxy admin\"");
 		return false;
 	}
 	if (!origin_host_is_ours(head, conf->allowed_hosts)) {
@@ -298,8 +299,7 @@ pages_answer(void *ctx, const struct http_head *head, struct http_answer *a)
 		if (head->method != HTTP_METHOD_GET &&
 			head->method != HTTP_METHOD_HEAD) {
 			refuse(a, 405, "only GET and HEAD are served here");
-			a->header = "allow";
-			a->value = "GET, HEAD";
+			http_out_field_cstr(&a->fields, "allow", "GET, HEAD");
 			return;
 		}
 		a->content_type = pages[i].content_type;
