@@ -6,7 +6,6 @@
 #include "shared/http/out.h"
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
-#include "worker/keys.h"
 #include "worker/reply.h"
 #include "worker/session_private.h"
 #include "worker/tally.h"
@@ -14,18 +13,6 @@
 #define LIMITS_MAX 2048 /* bytes of fields about rate limits */
 
 /* --- ending --------------------------------------------------------------- */
-
-/* Who it was for costs a hash: it is looked up once. */
-static void
-keep_books(const struct session *s)
-{
-	const struct client *c = s->client;
-	char name[KEYS_CLIENT_MAX];
-
-	keys_client(s->worker->conf, c->dialect, client_head(c), name);
-	session_tally(s, span_cstr(name));
-	session_record(s, span_cstr(name));
-}
 
 static void
 release_held(struct session *s)
@@ -44,7 +31,9 @@ session_free(struct session *s)
 	session_learn(s);
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
-	keep_books(s);
+	session_tally(s, span_cstr(s->who));
+	session_record(s, span_cstr(s->who));
+	session_live_end(s);
 	ev_timer_stop(&s->heartbeat);
 	ev_defer_stop(&s->flush);
 	if (s->exchange != NULL)
@@ -370,7 +359,10 @@ on_body(void *ctx, struct span bytes)
 	if (s->count_has_failed)
 		return;
 	if (xlate_is_stream(s->xlate) || hold(s, bytes.n)) {
-		session_step(s, xlate_feed(s->xlate, bytes));
+		const enum xlate_state state = xlate_feed(s->xlate, bytes);
+
+		session_live_progress(s);
+		session_step(s, state);
 		return;
 	}
 	metrics_add(&s->worker->metrics->shed, 1);
@@ -495,6 +487,7 @@ session_new(struct client *c, const struct xlate_env *env)
 	ev_defer_init(&s->flush, on_flush);
 	s->env = *env;
 	s->counted = -1;
+	keys_client(w->conf, c->dialect, client_head(c), s->who);
 	s->begun_us = clock_mono_us();
 	session_note_begin(s);
 	return s;

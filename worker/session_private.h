@@ -4,6 +4,7 @@
 #define WORKER_SESSION_PRIVATE_H
 
 #include "worker/counting.h"
+#include "worker/keys.h"
 #include "worker/session.h"
 
 /* A translated request or an unsent answer. */
@@ -47,6 +48,9 @@ struct session {
 	int64_t counted; /* exactly, by our vocabulary; -1: not */
 	struct session_refusal refusal;
 	struct session_note note;
+	char who[KEYS_CLIENT_MAX]; /* keys_client: it costs a hash */
+	struct live_row *live;     /* NULL: it has no row */
+	bool is_live;              /* it has one, or is counted */
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
 	int64_t begun_us; /* clock_mono_us */
@@ -113,6 +117,14 @@ void session_note_time(const struct session *s, int64_t *at);
 void session_note_head(struct session *s);
 /* It is over: leave its record, for the history. */
 void session_record(const struct session *s, struct span client);
+
+/* --- session_live.c --- */
+
+/* The route is known: lookers-on may see it, if it is a chat. */
+void session_live_begin(struct session *s);
+/* Some of upstream's answer has come. Cost: a few nanoseconds. */
+void session_live_progress(struct session *s);
+void session_live_end(struct session *s);
 
 /* xlate has moved on: bring the client up to date. s may be gone afterwards. */
 void session_step(struct session *s, enum xlate_state state);

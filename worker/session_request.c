@@ -81,6 +81,7 @@ pick_route(struct session *s)
 		tally_route(s->worker->metrics, c->dialect,
 			s->choice.route.upstream);
 	s->is_routed = true;
+	session_live_begin(s);
 	if (s->choice.notice != NULL)
 		xlate_notice(s->xlate, s->choice.notice, SPAN("model"));
 	log_debug("req=%.*s: %s -> %s, model %.*s", SPAN_ARG(session_id(s)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* session_usage.c - what a request adds to figures: tokens, notices, times. */
 #include "shared/sys/clock.h"
+#include "shared/sys/live.h"
 #include "worker/session_private.h"
 #include "worker/tally.h"
 
@@ -62,11 +63,15 @@ session_tally(const struct session *s, struct span client)
 void
 session_tell_first(struct session *s)
 {
+	int64_t now_us;
+
 	if (s->has_first)
 		return;
 	s->has_first = true;
+	now_us = clock_mono_us() - s->begun_us;
 	tally_first(s->worker->metrics, s->client->purpose,
-		xlate_is_stream(s->xlate), clock_mono_us() - s->begun_us);
+		xlate_is_stream(s->xlate), now_us);
+	live_set_first(s->live, now_us);
 }
 
 void

@@ -175,6 +175,7 @@ begin(struct worker_main *m, const struct link *link)
 	w->conf = link->conf;
 	w->slot = link_slot(link);
 	w->metrics = &w->slot->metrics;
+	live_writer_init(&w->live, shm_live_mut(link->shm, link->slot));
 	w->router = &m->router;
 	w->vocab = link->vocab;
 	/* NOLINTBEGIN(concurrency-mt-unsafe): a worker has one thread. */

@@ -32,6 +32,7 @@ struct worker {
 	const struct vocab *vocab; /* NULL: none was found */
 	struct list countings;     /* counting.h */
 	size_t nlearning;          /* bodies that are kept to learn from */
+	struct live_writer live;   /* chats, for lookers-on */
 	struct list clients;
 	size_t nclients;
 	size_t buffered; /* bytes of bodies and output, against the limit */

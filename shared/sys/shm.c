@@ -18,11 +18,15 @@
 /* How often a reader looks again when a writer came between. */
 #define READ_TRIES 8
 
-/* The whole mapping: struct shm, then the rings. */
+/* The whole mapping: struct shm, the rings, the tables of live chats. */
 #define RINGS_AT                                                               \
 	((sizeof(struct shm) + _Alignof(struct ring) - 1) /                    \
 		_Alignof(struct ring) * _Alignof(struct ring))
-#define SHM_BYTES (RINGS_AT + SHM_SLOTS * sizeof(struct ring))
+#define LIVE_AT   (RINGS_AT + SHM_SLOTS * sizeof(struct ring))
+#define SHM_BYTES (LIVE_AT + SHM_SLOTS * sizeof(struct live))
+
+_Static_assert(_Alignof(struct ring) % _Alignof(struct live) == 0,
+	"the tables follow the rings");
 
 /* --- the mapping ---------------------------------------------------------- */
 
@@ -61,7 +65,10 @@ layout_hash(void)
 		offsetof(struct shm_slot, panic),
 		offsetof(struct shm_host, addrs), SHM_SLOTS, SHM_HOSTS,
 		RINGS_AT, sizeof(struct ring), offsetof(struct ring, tail),
-		offsetof(struct ring, bytes), RING_ENTRY_MAX };
+		offsetof(struct ring, bytes), RING_ENTRY_MAX, LIVE_AT,
+		sizeof(struct live), sizeof(struct live_row),
+		sizeof(struct live_names), offsetof(struct live_row, names),
+		offsetof(struct live_row, phase) };
 	uint64_t h = hash_add(0xcbf29ce484222325u, sizes, sizeof(sizes));
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -180,6 +187,21 @@ shm_ring(struct shm *m, int slot)
 	return (struct ring *)(void *)((char *)m + RINGS_AT) + slot;
 }
 
+const struct live *
+shm_live(const struct shm *m, int slot)
+{
+	GP_ASSERT(slot >= 0 && slot < SHM_SLOTS);
+	return (const struct live *)(const void *)((const char *)m + LIVE_AT) +
+		slot;
+}
+
+struct live *
+shm_live_mut(struct shm *m, int slot)
+{
+	GP_ASSERT(slot >= 0 && slot < SHM_SLOTS);
+	return (struct live *)(void *)((char *)m + LIVE_AT) + slot;
+}
+
 static int
 find_free(struct shm *m)
 {
@@ -210,6 +232,7 @@ shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
 	if (atomic_load(&m->slots_used) <= (uint32_t)i)
 		atomic_store(&m->slots_used, (uint32_t)i + 1);
 	ring_resume(shm_ring(m, i));
+	live_clear(shm_live_mut(m, i));
 	/* A child that has not beaten yet is not stuck. */
 	atomic_store(&slot->heartbeat_ms, clock_mono_ms());
 	atomic_store(&slot->generation, generation);

@@ -4,6 +4,7 @@
  *
  *	header | hosts | calibration | usage | retired totals | slot 0 | ...
  *	... | ring of slot 0 | ring of slot 1 | ...
+ *	... | live chats of slot 0 | live chats of slot 1 | ...
  *
  * One writer per word: a worker its slot, admin the addresses, the master the
  * rest; only what has been learned of token counts (calib.h) and what clients
@@ -15,8 +16,8 @@
  * Each slot has a ring (ring.h), written by the child whose slot it is and read
  * by the admin process. It stays as it is when the child is gone: what was not
  * read then is read later, also behind what the slot's next child has written.
- * The rings are no part of struct shm; what nobody has touched of them is no
- * memory.
+ * The rings and the tables of live chats (live.h) are no part of struct shm;
+ * what nobody has touched of them is no memory.
  */
 #ifndef SYS_SHM_H
 #define SYS_SHM_H
@@ -25,6 +26,7 @@
 
 #include "shared/base/err.h"
 #include "shared/sys/calib.h"
+#include "shared/sys/live.h"
 #include "shared/sys/metrics.h"
 #include "shared/sys/ring.h"
 #include "shared/sys/sock.h"
@@ -101,6 +103,10 @@ void shm_retire(struct shm *m, int slot);
 
 /* The ring of a slot. m must be of shm_create or shm_attach. */
 struct ring *shm_ring(struct shm *m, int slot);
+/* The live chats of a slot; they mean something while its role is a worker's.
+ * The second is for the worker itself, as above. */
+const struct live *shm_live(const struct shm *m, int slot);
+struct live *shm_live_mut(struct shm *m, int slot);
 
 /* All counters ever, gauges of the living. Cost: one pass over the slots. */
 void shm_totals(const struct shm *m, struct metrics *out);

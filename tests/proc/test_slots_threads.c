@@ -316,6 +316,76 @@ test_ring(void **state)
 	assert_true(ring_is_empty(r));
 }
 
+/* Chats come and go in a few rows: whoever sees one sees all of it. */
+static void *
+chat(void *arg)
+{
+	struct live_writer w;
+	struct live_row *rows[4] = { NULL };
+	char name[40];
+
+	live_writer_init(&w, arg);
+	for (int64_t i = 0; i < ROUNDS; i++) {
+		const size_t at = (size_t)i % ARRAY_LEN(rows);
+		const size_t n = (size_t)i % 30 + 1;
+		struct live_begin b = { .begun_us = i, .begun_wall_us = i };
+
+		memset(name, (int)('a' + i % 26), n);
+		b.request = b.client = b.model = span_of(name, n);
+		b.dialect = b.upstream = SPAN("x");
+		if (rows[at] != NULL)
+			live_end(&w, rows[at]);
+		rows[at] = live_begin(&w, &b);
+		live_set_phase(rows[at], LIVE_ANSWERING);
+		live_set_progress(rows[at], i, (uint64_t)i);
+	}
+	atomic_store(&is_over, true);
+	return NULL;
+}
+
+static bool
+is_whole(const struct live_chat *c)
+{
+	const size_t n = (size_t)(c->begun_us % 30 + 1);
+	const char letter = (char)('a' + c->begun_us % 26);
+	bool ok = c->begun_us == c->begun_wall_us &&
+		strlen(c->names.model) == n && strlen(c->names.client) == n &&
+		strlen(c->names.request) == n;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = c->names.model[i] == letter &&
+			c->names.client[i] == letter &&
+			c->names.request[i] == letter;
+	return ok;
+}
+
+static void
+test_live_chats(void **state)
+{
+	const struct live *const t = shm_live(m, 9);
+	pthread_t writer;
+	size_t seen = 0, wrong = 0;
+
+	(void)state;
+	live_clear(shm_live_mut(m, 9));
+	atomic_store(&is_over, false);
+	start(&writer, chat, shm_live_mut(m, 9));
+	while (!atomic_load(&is_over) || seen == 0) {
+		struct live_chat c;
+
+		for (size_t i = 0; i < live_rows(t); i++) {
+			if (!live_get(t, i, &c))
+				continue;
+			wrong += !is_whole(&c);
+			seen++;
+		}
+	}
+	join(writer);
+	assert_int_equal(wrong, 0);
+	assert_true(seen > 0);
+	assert_true(live_rows(t) <= 4);
+}
+
 int
 main(void)
 {
@@ -324,6 +394,7 @@ main(void)
 		cmocka_unit_test(test_addresses_are_never_mixed),
 		cmocka_unit_test(test_usage_of_all_workers),
 		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_live_chats),
 	};
 	struct gp_error err;
 	int failed;
