@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "shared/http/out.h"
+#include "shared/json/jout.h"
 #include "shared/sys/log.h"
 #include "shared/sys/sock.h"
 
 #define READ_BYTES   16384
 #define INPUT_MAX    (HTTP_HEAD_MAX + READ_BYTES)
 #define ANSWER_MAX   (8u << 20)
+#define FIELDS_MAX   (HTTP_HEAD_MAX / 2)
 #define KEEP_BYTES   16384
 #define LINGER_MS    1000
 #define LINGER_BYTES (1u << 20)
@@ -22,7 +24,7 @@
 enum conn_state {
 	CONN_IDLE,   /* no byte of a request yet */
 	CONN_HEAD,   /* in the middle of a head */
-	CONN_BODY,   /* throwing a body away */
+	CONN_BODY,   /* reading a body */
 	CONN_WRITE,  /* an answer is on its way out */
 	CONN_LINGER, /* all is said; waiting for the client to close */
 };
@@ -33,11 +35,12 @@ struct http_conn {
 	struct ev_io io;
 	struct ev_timer timer;
 	struct http_msg *msg;
-	struct buf in, out;
+	struct sock_addr peer;
+	struct buf in, out, body;
 	enum conn_state state;
 	bool has_answered_once;
 	bool closes;     /* after the answer */
-	uint64_t thrown; /* bytes of body, or while lingering */
+	uint64_t thrown; /* bytes, while lingering */
 };
 
 static void run(struct http_conn *c);
@@ -61,6 +64,7 @@ http_conn_drop(struct list *link)
 	http_msg_free(&c->msg);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
+	buf_fini(&c->body);
 	free(c);
 }
 
@@ -137,6 +141,42 @@ put_date(struct buf *out)
 		http_out_field_cstr(out, "date", text);
 }
 
+void
+http_answer_refuse(struct http_answer *a, unsigned status, const char *text)
+{
+	struct jout j;
+
+	buf_reset(&a->fields, 0);
+	buf_reset(&a->body, 0);
+	a->status = status;
+	a->content_type = "application/json";
+	a->cache_control = "no-store";
+	jout_init(&j, &a->body);
+	jout_obj(&j);
+	jout_kv_cstr(&j, "error", text);
+	jout_obj_end(&j);
+	buf_putc(&a->body, '\n');
+}
+
+static void
+begin_answer(struct http_answer *a)
+{
+	*a = (struct http_answer){
+		.status = 200,
+		.content_type = "text/plain; charset=utf-8",
+		.cache_control = "no-store",
+	};
+	buf_init(&a->fields, FIELDS_MAX);
+	buf_init(&a->body, ANSWER_MAX);
+}
+
+static void
+end_answer(struct http_answer *a)
+{
+	buf_fini(&a->fields);
+	buf_fini(&a->body);
+}
+
 static void
 put_answer(struct http_conn *c, const struct http_head *head,
 	const struct http_answer *a)
@@ -167,43 +207,34 @@ answer(struct http_conn *c)
 {
 	const struct http_head *const head = http_msg_head(c->msg);
 	const struct http_server_options *const o = &c->env->options;
-	struct http_answer a = {
-		.status = 200,
-		.content_type = "text/plain; charset=utf-8",
-		.cache_control = "no-store",
+	const struct http_request request = {
+		.head = head,
+		.body = buf_span(&c->body),
+		.peer = &c->peer,
 	};
+	struct http_answer a;
 
 	if (!head->keep_alive || c->env->is_draining)
 		c->closes = true;
-	buf_init(&a.fields, HTTP_HEAD_MAX / 2);
-	buf_init(&a.body, ANSWER_MAX);
-	o->fn(o->ctx, head, &a);
-	if (a.body.bad || a.fields.bad) {
-		buf_reset(&a.fields, 0);
-		buf_reset(&a.body, 0);
-		a.status = 500;
-	}
+	begin_answer(&a);
+	o->fn(o->ctx, &request, &a);
+	if (a.body.bad || a.fields.bad)
+		http_answer_refuse(&a, 500, http_reason(500));
 	put_answer(c, head, &a);
-	buf_fini(&a.fields);
-	buf_fini(&a.body);
+	end_answer(&a);
+	buf_reset(&c->body, 0);
 }
 
 static void
 refuse(struct http_conn *c, unsigned status)
 {
-	struct http_answer a = {
-		.status = status,
-		.content_type = "application/json",
-		.cache_control = "no-store",
-	};
+	struct http_answer a;
 
 	c->closes = true;
-	buf_init(&a.fields, HTTP_HEAD_MAX / 2);
-	buf_init(&a.body, ANSWER_MAX);
-	buf_printf(&a.body, "{\"error\":\"%s\"}\n", http_reason(status));
+	begin_answer(&a);
+	http_answer_refuse(&a, status, http_reason(status));
 	put_answer(c, NULL, &a);
-	buf_fini(&a.fields);
-	buf_fini(&a.body);
+	end_answer(&a);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -224,13 +255,13 @@ take_step(struct http_conn *c)
 			set_state(c, CONN_HEAD);
 		return false;
 	case HTTP_HEAD:
-		c->thrown = 0;
+		buf_reset(&c->body, 0);
 		if (http_msg_head(c->msg)->has_body)
 			set_state(c, CONN_BODY);
 		break;
 	case HTTP_BODY:
-		c->thrown += http_msg_piece(c->msg).n;
-		if (c->thrown > HTTP_SERVER_BODY_MAX) {
+		buf_put(&c->body, http_msg_piece(c->msg));
+		if (c->body.bad) {
 			refuse(c, 413);
 			return false;
 		}
@@ -339,18 +370,20 @@ on_timer(struct ev_timer *t)
 }
 
 void
-http_conn_open(struct http_conn_env *env, int fd)
+http_conn_open(struct http_conn_env *env, int fd, const struct sock_addr *peer)
 {
 	struct http_conn *const c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		fatal(1, "memory");
 	c->env = env;
+	c->peer = *peer;
 	list_push_back(&env->conns, &c->link);
 	env->nconns++;
 	c->msg = http_msg_new(HTTP_REQUEST);
 	buf_init(&c->in, INPUT_MAX);
 	buf_init(&c->out, ANSWER_MAX + HTTP_HEAD_MAX);
+	buf_init(&c->body, HTTP_SERVER_BODY_MAX);
 	ev_io_init(&c->io, env->ev, on_io);
 	ev_timer_init(&c->timer, env->ev, on_timer);
 	ev_io_start(&c->io, fd, EV_READ);

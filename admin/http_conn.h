@@ -22,7 +22,8 @@ struct http_conn_env {
 };
 
 /* Takes fd. */
-void http_conn_open(struct http_conn_env *env, int fd);
+void http_conn_open(
+	struct http_conn_env *env, int fd, const struct sock_addr *peer);
 /* Close one of env->conns without telling `gone`. */
 void http_conn_drop(struct list *link);
 /* Close it if no request is under way, else after the answer. */

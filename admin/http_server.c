@@ -60,7 +60,7 @@ on_listener(struct ev_io *io, unsigned what)
 
 	(void)what;
 	if (fd >= 0) {
-		http_conn_open(&s->env, fd);
+		http_conn_open(&s->env, fd, &peer);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 		errno == ENOBUFS) {
 		log_warn("accepting pauses");

@@ -2,9 +2,9 @@
 /*
  * http_server.h - a small HTTP/1.1 server for the admin port.
  *
- * Answers are made whole by one callback; requests' bodies are read and thrown
- * away up to a limit. Keep-alive and pipelining work; a client that is slow to
- * send or to read is dropped. Knows nothing of what is served.
+ * Answers are made whole by one callback, which also gets the request's body,
+ * up to a limit. Keep-alive and pipelining work; a client that is slow to send
+ * or to read is dropped. Knows nothing of what is served.
  */
 #ifndef ADMIN_HTTP_SERVER_H
 #define ADMIN_HTTP_SERVER_H
@@ -12,22 +12,33 @@
 #include "shared/base/buf.h"
 #include "shared/http/msg.h"
 #include "shared/sys/ev.h"
+#include "shared/sys/sock.h"
 
 #define HTTP_SERVER_CONNECTIONS_MAX 128
 #define HTTP_SERVER_BODY_MAX        65536
+
+/* Valid during the call. */
+struct http_request {
+	const struct http_head *head;
+	struct span body;
+	const struct sock_addr *peer;
+};
 
 struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *cache_control; /* "no-store" so far */
-	struct buf fields; /* further header fields, by http_out_field */
+	struct buf fields;         /* further ones, by http_out_field */
 	struct buf body;
 };
 
-/* Fill in the answer (status 200 and an empty body so far). The head is valid
- * during the call. */
-typedef void http_server_fn(
-	void *ctx, const struct http_head *head, struct http_answer *answer);
+/* Fill in the answer: status 200, no fields and an empty body so far. */
+typedef void http_server_fn(void *ctx, const struct http_request *request,
+	struct http_answer *answer);
+
+/* Forget what is in the answer; it becomes {"error": text}. */
+void http_answer_refuse(
+	struct http_answer *a, unsigned status, const char *text);
 
 struct http_server_options {
 	http_server_fn *fn;

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* pages.h - what the admin port serves, and to whom. */
+/*
+ * pages.h - what the admin port serves.
+ *
+ * pages.c holds the table; a function of it makes one answer: page_*.c for
+ * people and monitors, api_*.c the JSON that page/openapi.json describes.
+ * access.h says beforehand who may see them.
+ */
 #ifndef ADMIN_PAGES_H
 #define ADMIN_PAGES_H
 
+#include "admin/deaths.h"
+#include "admin/health.h"
 #include "admin/http_server.h"
 #include "shared/sys/link.h"
-
-/* The deaths of the last minute, from samples of a counter. */
-struct deaths {
-	uint32_t at_start, before; /* of this minute's and the last's window */
-	int64_t start_ms;
-	bool has_begun;
-};
-
-void deaths_sample(struct deaths *d, uint32_t count, int64_t now_ms);
-uint32_t deaths_recent(const struct deaths *d, uint32_t count);
 
 struct history;
 
@@ -24,8 +22,28 @@ struct pages {
 	struct deaths deaths; /* sampled by the owner */
 };
 
+/* Fill in the answer: 200, the row's content type and an empty body so far. */
+typedef void page_fn(const struct pages *p, const struct http_request *request,
+	struct http_answer *answer);
+
+struct page {
+	struct span path;
+	page_fn *make;
+	const char *content_type;
+	const char *what; /* for the list on the first page */
+};
+
+/* An empty path ends it. */
+extern const struct page pages_table[];
+
 /* http_server_fn; ctx is the struct pages. */
-void pages_answer(
-	void *ctx, const struct http_head *head, struct http_answer *answer);
+void pages_answer(void *ctx, const struct http_request *request,
+	struct http_answer *answer);
+
+page_fn api_openapi, api_usage, page_health, page_index, page_metrics;
+
+/* What several pages tell. */
+void page_get_facts(const struct pages *p, struct health_facts *out);
+int64_t page_uptime_s(const struct shm *m);
 
 #endif

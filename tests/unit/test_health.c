@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_health.c - verdicts and their reasons. */
 #include "admin/health.h"
-#include "admin/pages.h"
+#include "admin/deaths.h"
 #include "tests/lib/t.h"
 
 static const struct health_facts good = {
