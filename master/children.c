@@ -17,6 +17,9 @@
  * stopped: the children's silence says nothing then. */
 #define LATE_TURN_MS 5000
 
+/* Of a ready pipe, in one turn. */
+#define BYTES_AT_ONCE 16
+
 /* Text about a dead child: its last words and a bit. */
 #define STORY_MAX (SHM_PANIC_MAX + 64)
 
@@ -28,6 +31,7 @@ children_init(struct children *c, struct shm *shm, struct gp_error *err)
 		.user = "",
 		.group = "",
 		.limits = child_limits_default,
+		.order = LINK_READY,
 	};
 	if (pipe2(c->dead_pipe, O_CLOEXEC) != 0)
 		return gp_fail(err, GP_E_SYSTEM, "pipe: %s", strerror(errno));
@@ -214,18 +218,39 @@ children_poll(const struct children *c, struct pollfd v[SHM_SLOTS])
 }
 
 static void
-read_ready(struct child *ch, int64_t now_ms)
+take_byte(struct children *c, struct child *ch, char byte, int64_t now_ms)
 {
-	char byte;
+	switch (byte) {
+	case LINK_READY:
+		child_state_ready(&ch->state, now_ms);
+		break;
+	case LINK_DRAIN:
+	case LINK_UNDRAIN:
+		if (ch->row->gives_orders)
+			c->order = (enum link_order)byte;
+		break;
+	default:
+		log_warnx("pid %d says %#x: ignored", (int)ch->pid,
+			(unsigned)(unsigned char)byte);
+		break;
+	}
+}
+
+static void
+read_ready(struct children *c, struct child *ch, int64_t now_ms)
+{
+	char bytes[BYTES_AT_ONCE];
 	ssize_t n;
 
 	if (ch->ready_fd < 0)
 		return;
-	n = read(ch->ready_fd, &byte, 1);
+	n = read(ch->ready_fd, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 1)
-		child_state_ready(&ch->state, now_ms);
+	for (ssize_t i = 0; i < n; i++)
+		take_byte(c, ch, bytes[i], now_ms);
+	if (n > 0 && ch->row->gives_orders)
+		return;
 	/* At the end of file SIGCHLD or the time limit tells the rest. */
 	(void)close(ch->ready_fd);
 	ch->ready_fd = -1;
@@ -235,7 +260,7 @@ void
 children_read_ready(struct children *c, int64_t now_ms)
 {
 	for (size_t i = 0; i < c->n; i++)
-		read_ready(&c->v[i], now_ms);
+		read_ready(c, &c->v[i], now_ms);
 }
 
 /* --- deaths --------------------------------------------------------------- */
@@ -297,7 +322,7 @@ children_died(struct children *c, pid_t pid, int status, int64_t now_ms)
 	if (ch == NULL)
 		return false;
 	/* It may have become ready just before. */
-	read_ready(ch, now_ms);
+	read_ready(c, ch, now_ms);
 	if (ch->ready_fd >= 0)
 		(void)close(ch->ready_fd);
 	ch->ready_fd = -1;

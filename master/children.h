@@ -27,6 +27,7 @@ struct child_row {
 	enum listen_port port;
 	bool is_numbered; /* "worker 3" */
 	link_main_fn *main;
+	bool gives_orders; /* its ready pipe is read on: link.h */
 };
 
 struct generation {
@@ -58,6 +59,7 @@ struct children {
 	bool was_healthy; /* since when crashes do not throttle the service */
 	int64_t last_turn_ms;
 	int64_t beat_floor_ms; /* beats before this are not held against them */
+	enum link_order order; /* LINK_DRAIN, LINK_UNDRAIN: to be followed */
 	struct child v[SHM_SLOTS];
 	size_t n;
 };
@@ -79,7 +81,9 @@ void children_adopt(struct children *c, const struct child_row *row,
  * again at the latest. */
 int64_t children_turn(struct children *c, int64_t now_ms);
 
-/* Ready bytes: descriptors to wait for (returns how many) and reading them. */
+/* Ready bytes and orders: descriptors to wait for (returns how many) and
+ * reading them. The last order is left in c->order for the caller, who sets it
+ * back to LINK_READY. */
 size_t children_poll(const struct children *c, struct pollfd v[SHM_SLOTS]);
 void children_read_ready(struct children *c, int64_t now_ms);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_service.c - `stop`, `restart`, `status`, `reload`, `upgrade`: commands
- * to a running service, found by its pid file.
+ * cmd_service.c - `stop`, `restart`, `status`, `reload`, `upgrade`, `drain`,
+ * `undrain`: commands to a running service, found by its pid file.
  *
  * They need the place of that file only, and must work when the configuration
  * has been broken or may not be read by this user; so it is looked up alone.
@@ -17,6 +17,7 @@
 
 #include "master/commands.h"
 #include "master/config.h"
+#include "master/master.h"
 #include "master/pidfile.h"
 #include "shared/base/check.h"
 #include "shared/sys/clock.h"
@@ -27,6 +28,8 @@
 #define POLL_MS      20
 #define PROGRESS_MS  1000
 #define KILL_WAIT_MS 5000
+/* The master follows at once, unless it is just being replaced. */
+#define DRAIN_WAIT_MS 5000
 /* On top of stop_timeout_s, whose default is used where it is not known. */
 #define STOP_MARGIN_MS 5000
 
@@ -244,9 +247,53 @@ cmd_status(struct cli *cli)
 	struct service s;
 	const int code = need_service(cli, &s);
 
+	if (code != EXIT_DONE)
+		return code;
+	(void)printf("glmproxy runs with pid %ld\n", (long)s.pid);
+	if (pidfile_is_drained(s.pid_file))
+		(void)printf("it is drained: load balancers are told to send "
+			     "nothing until `glmproxy undrain`\n");
+	return EXIT_DONE;
+}
+
+static int
+set_drained(struct cli *cli, bool is, const char *done)
+{
+	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+	const int64_t until_ms = clock_mono_ms() + DRAIN_WAIT_MS;
+	struct service s;
+	int code = need_service(cli, &s);
+
 	if (code == EXIT_DONE)
-		(void)printf("glmproxy runs with pid %ld\n", (long)s.pid);
-	return code;
+		code = signal_service(
+			&s, is ? MASTER_SIGNAL_DRAIN : MASTER_SIGNAL_UNDRAIN);
+	if (code != EXIT_DONE)
+		return code;
+	while (pidfile_is_drained(s.pid_file) != is) {
+		if (clock_mono_ms() > until_ms) {
+			(void)fprintf(stderr,
+				"glmproxy: pid %ld has not followed\n",
+				(long)s.pid);
+			return EXIT_LATE;
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	(void)printf("%s\n", done);
+	return EXIT_DONE;
+}
+
+int
+cmd_drain(struct cli *cli)
+{
+	return set_drained(cli, true,
+		"glmproxy is drained: /health of its port says 503, requests "
+		"are still served");
+}
+
+int
+cmd_undrain(struct cli *cli)
+{
+	return set_drained(cli, false, "glmproxy is not drained");
 }
 
 /* True if the service can take the configuration, as far as can be told here:

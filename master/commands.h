@@ -51,6 +51,8 @@ command_fn cmd_restart;
 command_fn cmd_status;
 command_fn cmd_reload;
 command_fn cmd_upgrade;
+command_fn cmd_drain;
+command_fn cmd_undrain;
 command_fn cmd_check;     /* cmd_check.c */
 command_fn cmd_keygen;    /* cmd_keygen.c */
 command_fn cmd_translate; /* cmd_translate.c */

@@ -59,6 +59,8 @@ put_state(struct buf *b, const struct handover *h)
 	}
 	for (size_t i = 0; i < h->nkept; i++)
 		buf_printf(b, "kept %s%c", h->kept[i], 0);
+	if (h->is_drained)
+		buf_printf(b, "drained%c", 0);
 }
 
 static bool
@@ -217,6 +219,8 @@ take_entry(struct handover *h, struct sources *s, struct span rest)
 		take_child(h, rest);
 	} else if (span_eq(word, SPAN("kept"))) {
 		take_kept(h, rest);
+	} else if (span_eq(word, SPAN("drained"))) {
+		h->is_drained = true;
 	}
 }
 

@@ -36,6 +36,7 @@ struct handover {
 	size_t nchildren;
 	char *kept[HANDOVER_KEPT_MAX]; /* config_keep_restart_entry */
 	size_t nkept;
+	bool is_drained; /* load balancers are to send nothing */
 };
 
 void handover_init(struct handover *h);

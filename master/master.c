@@ -25,12 +25,9 @@
 /* The admin process has nothing to finish. */
 #define ADMIN_LEAVE_MS 3000
 
-static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP,
-	SIGUSR1, SIGUSR2 };
-
 static const struct child_row rows[] = {
-	{ "worker", SHM_WORKER, LISTEN_PROXY, true, worker_main },
-	{ "admin", SHM_ADMIN, LISTEN_ADMIN, false, admin_main },
+	{ "worker", SHM_WORKER, LISTEN_PROXY, true, worker_main, false },
+	{ "admin", SHM_ADMIN, LISTEN_ADMIN, false, admin_main, true },
 };
 
 const struct child_row *
@@ -40,6 +37,29 @@ master_row(enum shm_role role)
 		if (rows[i].role == role)
 			return &rows[i];
 	return NULL;
+}
+
+/* --- drained -------------------------------------------------------------- */
+
+static bool
+is_drained(const struct master *m)
+{
+	return atomic_load(&m->shm->drained) != 0;
+}
+
+/* Nothing else changes: workers tell load balancers to send nothing more, and
+ * serve what comes all the same. */
+static void
+set_drained(struct master *m, bool is)
+{
+	if (!pidfile_set_drained(m->pid_fd, is))
+		log_warn("the mark on %s", m->pid_file);
+	if (is_drained(m) == is)
+		return;
+	atomic_store(&m->shm->drained, is ? 1 : 0);
+	log_info(is ? "drained: load balancers are told to send nothing more" :
+		      "not drained any more");
+	notify_status(is ? "drained" : "not drained any more");
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -135,6 +155,8 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 	open_vocabulary(m);
 	choose_user(m, c);
 	listeners_inherit_managed(&m->listeners);
+	if (h != NULL && h->is_drained)
+		atomic_store(&m->shm->drained, 1);
 	rc = open_state_dir(m, c, err);
 	if (rc == GP_OK)
 		rc = open_pid_file(m, c, err);
@@ -147,6 +169,8 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 static int
 open_master(struct master *m, struct conf *c)
 {
+	const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP,
+		SIGUSR1, SIGUSR2, MASTER_SIGNAL_DRAIN, MASTER_SIGNAL_UNDRAIN };
 	struct gp_error err;
 	enum gp_code rc = open_all(m, c, &err);
 
@@ -155,6 +179,7 @@ open_master(struct master *m, struct conf *c)
 		log_errx("%s", err.text);
 		return rc == GP_E_STATE ? EXIT_RUNNING : EXIT_FAILED;
 	}
+	set_drained(m, is_drained(m));
 	listeners_log(&m->listeners);
 	listeners_store(&m->listeners);
 	m->children.listeners = &m->listeners;
@@ -284,6 +309,19 @@ take_signals(struct master *m, int64_t now_ms)
 		m->wants_upgrade = true;
 	if (proc_signal_take(SIGUSR1))
 		log_debug("SIGUSR1: there are no log files to open again");
+	if (proc_signal_take(MASTER_SIGNAL_DRAIN))
+		set_drained(m, true);
+	if (proc_signal_take(MASTER_SIGNAL_UNDRAIN))
+		set_drained(m, false);
+}
+
+/* What operators ask the admin port for. */
+static void
+take_orders(struct master *m)
+{
+	if (m->children.order != LINK_READY)
+		set_drained(m, m->children.order == LINK_DRAIN);
+	m->children.order = LINK_READY;
 }
 
 static void
@@ -346,6 +384,7 @@ run_loop(struct master *m)
 		if (proc_signal_take(SIGCHLD))
 			reap(m, now_ms);
 		take_signals(m, now_ms);
+		take_orders(m);
 		if (m->is_stopping)
 			stop_turn(m, now_ms);
 		else

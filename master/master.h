@@ -51,6 +51,10 @@ struct master {
 /* The whole life; returns the exit code of commands.h. Logs its errors. */
 int master_run(const struct master_options *options);
 
+/* Signals of the commands `drain` and `undrain`. */
+#define MASTER_SIGNAL_DRAIN   (SIGRTMIN + 1)
+#define MASTER_SIGNAL_UNDRAIN (SIGRTMIN + 2)
+
 /* The row of a role in the table of children. */
 const struct child_row *master_row(enum shm_role role);
 

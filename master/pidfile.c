@@ -14,7 +14,8 @@
 
 #include "shared/base/span.h"
 
-#define TEXT_MAX 32
+#define TEXT_MAX   32
+#define DRAINED_AT 1024
 
 static enum gp_code
 system_fail(struct gp_error *err, const char *what, const char *path)
@@ -105,6 +106,40 @@ pidfile_remove(const char *path, int fd)
 {
 	if (fd >= 0 && pidfile_is_at(fd, path))
 		(void)unlink(path);
+}
+
+/* A byte far behind the text; locks may lie behind the end of a file. They
+ * belong to the description, not to the process: an upgrade keeps them. */
+static struct flock
+drained_lock(short type)
+{
+	return (struct flock){ .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = DRAINED_AT,
+		.l_len = 1 };
+}
+
+bool
+pidfile_set_drained(int fd, bool is_drained)
+{
+	struct flock lock = drained_lock(is_drained ? F_WRLCK : F_UNLCK);
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+bool
+pidfile_is_drained(const char *path)
+{
+	struct flock lock = drained_lock(F_RDLCK);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool is_locked;
+
+	if (fd < 0)
+		return false;
+	is_locked =
+		fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	(void)close(fd);
+	return is_locked;
 }
 
 enum pidfile_state

@@ -27,6 +27,12 @@ void pidfile_remove(const char *path, int fd);
 /* True if fd is the file at path. */
 bool pidfile_is_at(int fd, const char *path);
 
+/* Say by a second lock on the file that the service is drained, so that
+ * everybody who may read the file can see it, and nothing is left of it when
+ * the process is gone. fd is that of pidfile_write; false with errno. */
+bool pidfile_set_drained(int fd, bool is_drained) GP_WUR;
+bool pidfile_is_drained(const char *path);
+
 enum pidfile_state {
 	PIDFILE_NONE,
 	PIDFILE_STALE,

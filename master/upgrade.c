@@ -162,6 +162,7 @@ describe(const struct master *m, struct handover *h)
 		};
 	}
 	config_each_restart_key(m->live->conf, keep_entry, h);
+	h->is_drained = atomic_load(&m->shm->drained) != 0;
 }
 
 static void

@@ -67,29 +67,61 @@ answer_openapi(struct client *c)
 			sizeof(page_openapi_json)));
 }
 
+/* Why load balancers should send requests elsewhere, NULL if they should not.
+ * Not that this process drains: after a reload others serve on. */
+static const char *
+leave_reason(const struct shm *m)
+{
+	if (atomic_load_explicit(&m->draining, memory_order_relaxed) != 0)
+		return "the service is stopping";
+	if (atomic_load_explicit(&m->drained, memory_order_relaxed) != 0)
+		return "an operator has drained this instance; what comes is "
+		       "still served";
+	return NULL;
+}
+
+static void
+put_workers(const struct shm *m, struct jout *out)
+{
+	const uint32_t used = atomic_load(&m->slots_used);
+	int64_t ready = 0, connections = 0, streams = 0;
+
+	for (size_t i = 0; i < MIN(used, SHM_SLOTS); i++) {
+		const struct shm_slot *s = &m->slots[i];
+
+		if (atomic_load(&s->role) != SHM_WORKER)
+			continue;
+		ready += atomic_load(&s->state) == SHM_READY;
+		connections +=
+			(int64_t)metrics_get(&s->metrics.connections_live);
+		streams += (int64_t)metrics_get(&s->metrics.streams_live);
+	}
+	jout_kv_int(out, "workers", ready);
+	jout_kv_int(out, "active_connections", connections);
+	jout_kv_int(out, "active_streams", streams);
+}
+
 static void
 answer_health(struct client *c)
 {
-	const struct worker *w = c->worker;
-	const struct shm *m = w->link->shm;
-	uint32_t stopping =
-		atomic_load_explicit(&m->draining, memory_order_relaxed);
-	/* Not that this process drains: after a reload others serve on. */
-	bool is_leaving = stopping != 0;
+	const struct shm *m = c->worker->link->shm;
+	const char *reason = leave_reason(m);
 	struct buf body;
 	struct jout out;
 
 	buf_init(&body, PAGE_MAX);
 	jout_init(&out, &body);
 	jout_obj(&out);
-	jout_kv_bool(&out, "ok", !is_leaving);
-	jout_kv_cstr(&out, "status", is_leaving ? "draining" : "ok");
+	jout_kv_bool(&out, "ok", reason == NULL);
+	jout_kv_cstr(&out, "status", reason == NULL ? "ok" : "draining");
+	if (reason != NULL)
+		jout_kv_cstr(&out, "reason", reason);
 	jout_kv_cstr(&out, "version", GLMPROXY_VERSION);
 	jout_kv_int(&out, "uptime_s", clock_wall_us() / 1000000 - started_s(c));
-	jout_kv_int(&out, "active_connections",
-		(int64_t)metrics_get(&w->metrics->connections_live));
+	put_workers(m, &out);
 	jout_obj_end(&out);
-	reply_begin(c, is_leaving ? 503 : 200);
+	http_out_field_cstr(reply_begin(c, reason == NULL ? 200 : 503),
+		"cache-control", "no-store");
 	reply_end(c, "application/json", buf_span(&body));
 	buf_fini(&body);
 }

@@ -3,7 +3,8 @@
  * link.h - what a child gets from the master and owes to it.
  *
  *   ready pipe  child writes one byte when it serves; none within
- *               LINK_READY_MS is a failed start
+ *               LINK_READY_MS is a failed start. Later the admin process may
+ *               write what an operator has asked it for: enum link_order
  *   dead pipe   the master holds the only write end: EOF there means the
  *               master is gone, and the child leaves
  *   heartbeat   the child's slot, at least every LINK_BEAT_MS; a worker silent
@@ -48,8 +49,19 @@ typedef void link_main_fn(const struct link *link);
 _Noreturn void worker_main(const struct link *link);
 _Noreturn void admin_main(const struct link *link);
 
+/* Bytes on the ready pipe. The orders are the admin process's alone: the master
+ * reads no others'. */
+enum link_order {
+	LINK_READY = 'R',
+	LINK_DRAIN = 'D',
+	LINK_UNDRAIN = 'U'
+};
+
 /* Write the ready byte and set the slot's state. */
 void link_ready(const struct link *link);
+/* Pass an order on to the master, which follows it within its next turn; false
+ * if there is none that reads it (while the program is being replaced). */
+bool link_order(const struct link *link, enum link_order order) GP_WUR;
 /* Store the heartbeat. */
 void link_beat(const struct link *link, int64_t now_ms);
 

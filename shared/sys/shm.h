@@ -78,6 +78,7 @@ struct shm {
 	_Atomic uint32_t draining;    /* 1: the service is stopping */
 	_Atomic uint32_t retirements; /* twice their number; odd: under way */
 	_Atomic uint32_t slots_used;  /* the first so many were ever claimed */
+	_Atomic uint32_t drained; /* 1: load balancers are to send nothing */
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));

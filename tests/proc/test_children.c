@@ -28,6 +28,7 @@ enum behaviour {
 	PANIC,       /* ready, then a failed check */
 	READY_EXIT,  /* ready, and gone at once */
 	COUNT_FILES, /* panics when it holds more than it was given */
+	ORDERS,      /* ready, then says this and that */
 };
 
 static enum behaviour behaviour;
@@ -79,6 +80,13 @@ child_main(const struct link *link)
 	case COUNT_FILES:
 		count_files(link);
 		break;
+	case ORDERS:
+		link_ready(link);
+		if (write(link->ready_fd, "RxDU", 4) != 4 ||
+			!link_order(link, LINK_DRAIN))
+			check_fail("order", "child.c", 1);
+		serve(link);
+		break;
 	case SERVE:
 		metrics_add(&link_slot(link)->metrics.requests_chat, 3);
 		link_ready(link);
@@ -89,7 +97,10 @@ child_main(const struct link *link)
 }
 
 static const struct child_row row = { "worker", SHM_WORKER, LISTEN_PROXY, true,
-	child_main };
+	child_main, false };
+
+static const struct child_row orderly = { "admin", SHM_ADMIN, LISTEN_ADMIN,
+	false, child_main, true };
 
 /* --- the master's part, turned by hand ------------------------------------ */
 
@@ -231,6 +242,25 @@ test_children_become_ready(void **state)
 	}
 	assert_int_equal(restarts(f), 0);
 	assert_string_equal(log_text(f), "");
+}
+
+static void
+test_only_some_children_give_orders(void **state)
+{
+	struct fixture *const f = *state;
+
+	add(f, 1, ORDERS);
+	turn_until(f, count(f).ready == 1 && f->c.v[0].ready_fd < 0);
+	assert_int_equal(f->c.order, LINK_READY);
+	assert_true(children_add(&f->c, &f->gen, &orderly, 1, clock_mono_ms()));
+	/* The last one counts. */
+	turn_until(f, f->c.order == LINK_DRAIN);
+	assert_true(f->c.v[1].ready_fd >= 0);
+	assert_non_null(strstr(log_text(f), "says 0x78: ignored"));
+	f->c.order = LINK_READY;
+	assert_int_equal(kill(f->c.v[1].pid, SIGKILL), 0);
+	turn_until(f, restarts(f) == 1);
+	turn_until(f, f->c.order == LINK_DRAIN);
 }
 
 static void
@@ -441,6 +471,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_children_become_ready),
+		CASE(test_only_some_children_give_orders),
 		CASE(test_killed_child_is_replaced_and_its_figures_stay),
 		CASE(test_early_deaths_back_off),
 		CASE(test_barred_child_is_not_started_again),

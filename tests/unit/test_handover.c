@@ -75,6 +75,7 @@ test_all_comes_back(void **state)
 	h.children[0] = (struct handover_child){ SHM_WORKER, 7, 812, 5, 0 };
 	h.children[1] =
 		(struct handover_child){ SHM_ADMIN, 0, 813, -1, 1234567890123 };
+	h.is_drained = true;
 	h.nkept = 2;
 	h.kept[0] = kept;
 	h.kept[1] = empty;
@@ -99,6 +100,7 @@ test_all_comes_back(void **state)
 	assert_int_equal(got.nkept, 2);
 	assert_string_equal(got.kept[0], kept);
 	assert_string_equal(got.kept[1], empty);
+	assert_true(got.is_drained);
 	/* What was inherited must not reach the programs of others. */
 	assert_int_equal(fcntl(got.shm_fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(listener, F_GETFD), FD_CLOEXEC);
@@ -126,6 +128,7 @@ test_key_alone(void **state)
 	assert_key(&s, "sk-other");
 	assert_int_equal(got.shm_fd, -1);
 	assert_int_equal(got.nchildren, 0);
+	assert_false(got.is_drained);
 	sources_fini(&s);
 }
 
