@@ -131,10 +131,11 @@ include tests/tests.mk
 
 # --- people's targets -----------------------------------------------------
 
-deps: ## install what building needs, fetch the tokenizer's vocabulary
+deps: ## install what building needs, fetch the vocabulary and the charts
 	packaging/deps.sh build
 	packaging/deps.sh vocab
 	packaging/vocab.sh
+	packaging/uplot.sh
 
 run: all ## run in the foreground against z.ai with ./glmproxy.conf
 	build/glmproxy run -c glmproxy.conf
@@ -144,6 +145,8 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 0644 glmproxy.conf $(DESTDIR)/etc/glmproxy/glmproxy.conf
 	[ ! -f build/glmproxy.vocab ] || install -D -m 0644 build/glmproxy.vocab \
 		$(DESTDIR)$(PREFIX)/share/glmproxy/glmproxy.vocab
+	[ ! -f $(UPLOT)/LICENSE ] || install -D -m 0644 $(UPLOT)/LICENSE \
+		$(DESTDIR)$(PREFIX)/share/doc/glmproxy/LICENSE.uPlot
 	install -D -m 0644 packaging/prometheus/glmproxy.rules.yml \
 		$(DESTDIR)$(PREFIX)/share/glmproxy/glmproxy.rules.yml
 	install -D -m 0644 packaging/grafana/glmproxy.json \

@@ -3,6 +3,7 @@
 #include "admin/pages.h"
 
 #include "admin/access.h"
+#include "admin/assets.h"
 #include "shared/http/out.h"
 
 #define JSON "application/json"
@@ -30,6 +31,11 @@ pages_answer(void *ctx, const struct http_request *r, struct http_answer *a)
 {
 	const struct pages *const p = ctx;
 
+	/* Nothing that is secret; a login needs them before there is one. */
+	if ((r->head->method == HTTP_METHOD_GET ||
+		    r->head->method == HTTP_METHOD_HEAD) &&
+		assets_answer(r->head, a))
+		return;
 	if (!access_is_allowed(p->link->conf, r, a))
 		return;
 	for (const struct page *page = pages_table; page->path.n > 0; page++) {

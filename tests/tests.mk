@@ -58,6 +58,7 @@ test-deps:
 	packaging/deps.sh test
 	packaging/deps.sh prometheus || echo "its tests will be skipped" >&2
 	packaging/vocab.sh
+	packaging/uplot.sh
 
 check: test-deps ## install what tests need, build, pass every test
 	$(MAKE) all units fuzzers standin
