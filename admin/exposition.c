@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "admin/api_quota.h"
 #include "admin/figures.h"
 #include "shared/sys/clock.h"
 #include "shared/translate/dialect.h"
@@ -36,6 +37,7 @@ put_totals(const struct shm *m, struct buf *b)
 	shm_totals(m, &totals);
 	metrics_print(&totals, &d, b);
 	figures_put_metrics(m, b);
+	api_quota_put_metrics(m, b);
 }
 
 /* --- the service ---------------------------------------------------------- */

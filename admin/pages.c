@@ -21,6 +21,9 @@ const struct page pages_table[] = {
 	{ SPAN_INIT("/api/usage"), api_usage, JSON,
 		"requests, tokens and cache hits by client and model, as "
 		"JSON" },
+	{ SPAN_INIT("/api/quota"), api_quota, JSON,
+		"what z.ai said of limits: by key, with the time at which they "
+		"renew, as JSON" },
 	{ .path = { "", 0 } },
 };
 

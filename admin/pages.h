@@ -40,7 +40,7 @@ extern const struct page pages_table[];
 void pages_answer(void *ctx, const struct http_request *request,
 	struct http_answer *answer);
 
-page_fn api_openapi, api_usage, page_health, page_index, page_metrics;
+page_fn api_openapi, api_quota, api_usage, page_health, page_index, page_metrics;
 
 /* What several pages tell. */
 void page_get_facts(const struct pages *p, struct health_facts *out);

@@ -274,11 +274,13 @@ session_step(struct session *s, enum xlate_state state)
 			end_body(s);
 		break;
 	case XLATE_FAILED:
+		session_note_limit(s);
 		release_exchange(s);
 		if (!session_resend(s))
 			end_failed(s);
 		break;
 	case XLATE_BROKEN:
+		session_note_limit(s);
 		end_stream(s, true);
 		break;
 	}

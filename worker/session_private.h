@@ -73,6 +73,8 @@ session_id(const struct session *s)
 
 /* Becomes the client's session. */
 struct session *session_new(struct client *c, const struct xlate_env *env);
+/* The key that upstream is asked with. Wipe it. */
+void session_key(const struct session *s, struct secret *key);
 /* Read the client's body, anew if need be, and send it on its way. s may be
  * gone afterwards. */
 void session_go(struct session *s);
@@ -125,6 +127,11 @@ void session_live_begin(struct session *s);
 /* Some of upstream's answer has come. Cost: a few nanoseconds. */
 void session_live_progress(struct session *s);
 void session_live_end(struct session *s);
+
+/* --- session_quota.c --- */
+
+/* The request has failed: if upstream speaks of a limit, keep what it says. */
+void session_note_limit(const struct session *s);
 
 /* xlate has moved on: bring the client up to date. s may be gone afterwards. */
 void session_step(struct session *s, enum xlate_state state);

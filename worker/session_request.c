@@ -160,18 +160,25 @@ make_env(struct client *c)
 	return env;
 }
 
-static void
-send_translated(struct session *s, struct buf *body)
+void
+session_key(const struct session *s, struct secret *key)
 {
-	struct client *c = s->client;
-	struct secret key;
+	const struct client *c = s->client;
 	struct span name;
 	struct gp_error err;
 
 	/* Admitted by the same rule when its head came. */
-	if (keys_pick(c->worker->conf, c->dialect, client_head(c), &key, &name,
+	if (keys_pick(c->worker->conf, c->dialect, client_head(c), key, &name,
 		    &err) != GP_OK)
 		GP_UNREACHED();
+}
+
+static void
+send_translated(struct session *s, struct buf *body)
+{
+	struct secret key;
+
+	session_key(s, &key);
 	send_upstream(s, &key, body);
 	secret_wipe(&key);
 }

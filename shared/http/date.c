@@ -2,6 +2,8 @@
 /* date.c - times in header fields. */
 #include "shared/http/date.h"
 
+#include "shared/base/check.h"
+
 #define EPOCH_YEAR 1970
 #define DAY_S      86400
 
@@ -77,6 +79,14 @@ days_of_years(int64_t year)
 		(y / 400 - e / 400);
 }
 
+int64_t
+http_date_day_s(int64_t year, int64_t month, int64_t day)
+{
+	GP_ASSERT(year >= EPOCH_YEAR && month >= 1 && month <= 12);
+	return (days_of_years(year) + days_before(year, month) + day - 1) *
+		DAY_S;
+}
+
 bool
 http_date(struct span s, int64_t *wall_s)
 {
@@ -95,7 +105,7 @@ http_date(struct span s, int64_t *wall_s)
 	if (month == 0 || year < EPOCH_YEAR || day < 1 || day > 31 ||
 		hour > 23 || minute > 59 || second > 60)
 		return false;
-	day += days_of_years(year) + days_before(year, month) - 1;
-	*wall_s = day * DAY_S + hour * 3600 + minute * 60 + second;
+	*wall_s = http_date_day_s(year, month, day) + hour * 3600 +
+		minute * 60 + second;
 	return true;
 }

@@ -13,4 +13,8 @@
  * else, with *wall_s as it was. The name of the day is not compared. */
 bool http_date(struct span s, int64_t *wall_s);
 
+/* Seconds from 1970 to the beginning of a day (UTC); year from 1970 on, month 1
+ * to 12, day from 1 on: one behind the month's end is in the next month. */
+int64_t http_date_day_s(int64_t year, int64_t month, int64_t day);
+
 #endif

@@ -2,16 +2,17 @@
 /*
  * shm.h - the shared memory of all processes: a memfd that outlives re-exec.
  *
- *	header | hosts | calibration | usage | retired totals | slot 0 | ...
+ *	header | hosts | calibration | usage | quota | retired | slot 0 | ...
  *	... | ring of slot 0 | ring of slot 1 | ...
  *	... | live chats of slot 0 | live chats of slot 1 | ...
  *
  * One writer per word: a worker its slot, admin the addresses, the master the
- * rest; only what has been learned of token counts (calib.h) and what clients
- * have used (usage.h) is everybody's. A slot belongs to one child from fork to
- * reap; then the master adds its counters to the retired totals and clears it,
- * so nothing is lost or counted twice. Readers treat everything as hostile:
- * indices and lengths are checked at every use. Slots are 128-byte aligned.
+ * rest; only what has been learned of token counts (calib.h), what clients have
+ * used (usage.h) and what upstreams said of limits (quota.h) is everybody's. A
+ *slot belongs to one child from fork to reap; then the master adds its counters
+ *to the retired totals and clears it, so nothing is lost or counted twice.
+ *Readers treat everything as hostile: indices and lengths are checked at every
+ *use. Slots are 128-byte aligned.
  *
  * Each slot has a ring (ring.h), written by the child whose slot it is and read
  * by the admin process. It stays as it is when the child is gone: what was not
@@ -28,6 +29,7 @@
 #include "shared/sys/calib.h"
 #include "shared/sys/live.h"
 #include "shared/sys/metrics.h"
+#include "shared/sys/quota.h"
 #include "shared/sys/ring.h"
 #include "shared/sys/sock.h"
 #include "shared/sys/usage.h"
@@ -82,6 +84,7 @@ struct shm {
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));
+	struct quota quota __attribute__((aligned(128)));
 	struct metrics retired __attribute__((aligned(128)));
 	struct shm_slot slots[SHM_SLOTS];
 };

@@ -13,6 +13,23 @@ enum llm_fail {
 	LLM_FAIL_COUNT
 };
 
+/* Over what time a limit is counted; not said: LLM_NO_WINDOW and 0. */
+enum llm_window_unit {
+	LLM_NO_WINDOW,
+	LLM_WINDOW_MINUTES,
+	LLM_WINDOW_HOURS,
+	LLM_WINDOW_DAYS,
+	LLM_WINDOW_WEEKS,
+	LLM_WINDOW_MONTHS
+};
+
+#define LLM_WINDOW_MAX 255
+
+struct llm_window {
+	enum llm_window_unit unit;
+	unsigned units;
+};
+
 struct llm_failure {
 	enum llm_fail kind;
 	/* Upstream's own status when it is to be kept (unknown codes), else 0:
@@ -28,6 +45,11 @@ struct llm_failure {
 	/* Something in the request was refused, and not said what: worth a look
 	 * at what had been sent. */
 	bool is_vague;
+	/* Upstream has said so, in words or by a status; else it is our own
+	 * judgement. */
+	bool is_upstreams;
+	struct llm_window window; /* of the limit that is reached */
+	int64_t reset_wall_s;     /* reset, in seconds; 0: not said */
 	/* LLM_FAIL_CONTEXT: dialects write the text from these. */
 	int64_t input_tokens, completion_tokens, limit_tokens;
 	bool is_counted; /* input_tokens is upstream's own count */

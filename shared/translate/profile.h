@@ -93,6 +93,10 @@ struct profile {
 	void (*failure)(const struct profile_reply *reply, struct span body,
 		const struct profile_asked *asked, struct arena *a,
 		struct llm_failure *out);
+
+	/* What a number of the vendor's means, for people: why a key is
+	 * refused for a time. NULL for all others. */
+	const char *(*meaning)(int64_t code);
 };
 
 extern const struct profile profile_zai;

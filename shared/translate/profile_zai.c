@@ -56,4 +56,5 @@ const struct profile profile_zai = {
 	.adapt = zai_adapt,
 	.is_failure = zai_is_failure,
 	.failure = zai_failure,
+	.meaning = zai_meaning,
 };

@@ -11,6 +11,7 @@
  *	profile_zai_failure.c   failures are judged and put into words
  *	profile_zai_read.c      the shapes in which they come
  *	profile_zai_overflow.c  the numbers, times and names in their texts
+ *	profile_zai_window.c    the time over which a limit is counted
  *
  * z.ai serves two dialects. Its Messages endpoint takes nearly everything the
  * dialect has; its Chat Completions endpoint is a closed subset.
@@ -59,6 +60,9 @@ void zai_failure(const struct profile_reply *reply, struct span body,
 	const struct profile_asked *asked, struct arena *a,
 	struct llm_failure *out);
 
+/* What a number means that tells of limits, or NULL. */
+const char *zai_meaning(int64_t code);
+
 #define ZAI_NO_CODE INT64_C(-1)
 
 /* What was said, before it is judged. */
@@ -95,6 +99,10 @@ void zai_overflow_numbers(struct span text, int64_t *input, int64_t *limit);
 /* The time at which text says that a quota renews, as RFC 3339; "" if it does
  * not say. */
 struct span zai_reset_time(struct span text, struct arena *a);
+/* The same in seconds since 1970; 0 if it does not say. */
+int64_t zai_reset_wall_s(struct span text);
+/* The time over which text says that a limit is counted. */
+struct llm_window zai_window(struct span text);
 /* The request field that text names, "" if none. A view of a constant. */
 struct span zai_named_field(struct span text);
 

@@ -14,35 +14,42 @@
 static const struct {
 	uint16_t first, last;
 	enum llm_fail kind;
+	const char *meaning; /* of those that tell of limits */
 } codes[] = {
-	{ 434, 434, LLM_FAIL_PERMISSION },
-	{ 435, 435, LLM_FAIL_TOO_LARGE },
-	{ 1000, 1005, LLM_FAIL_AUTH },
-	{ 1110, 1112, LLM_FAIL_DEACTIVATED },
-	{ 1113, 1113, LLM_FAIL_BILLING },
-	{ 1120, 1121, LLM_FAIL_DEACTIVATED },
-	{ 1200, 1200, LLM_FAIL_SERVER },
-	{ 1210, 1210, LLM_FAIL_BAD_REQUEST },
-	{ 1211, 1211, LLM_FAIL_MODEL_NOT_FOUND },
-	{ 1212, 1215, LLM_FAIL_BAD_REQUEST },
-	{ 1220, 1220, LLM_FAIL_PERMISSION },
-	{ 1221, 1222, LLM_FAIL_NOT_FOUND },
-	{ 1230, 1230, LLM_FAIL_SERVER },
-	{ 1231, 1231, LLM_FAIL_CONFLICT },
-	{ 1234, 1234, LLM_FAIL_SERVER },
-	{ 1261, 1261, LLM_FAIL_CONTEXT },
-	{ 1300, 1301, LLM_FAIL_CONTENT_POLICY },
-	{ 1302, 1303, LLM_FAIL_RATE },
-	{ 1304, 1304, LLM_FAIL_QUOTA },
-	{ 1305, 1305, LLM_FAIL_OVERLOADED },
-	{ 1308, 1308, LLM_FAIL_QUOTA },
-	{ 1309, 1309, LLM_FAIL_BILLING },
-	{ 1310, 1310, LLM_FAIL_QUOTA },
-	{ 1311, 1311, LLM_FAIL_MODEL_NOT_ALLOWED },
-	{ 1313, 1313, LLM_FAIL_FAIR_USE },
-	{ 1314, 1314, LLM_FAIL_BILLING },
-	{ 1315, 1315, LLM_FAIL_PERMISSION },
-	{ 1316, 1321, LLM_FAIL_QUOTA },
+	{ 434, 434, LLM_FAIL_PERMISSION, NULL },
+	{ 435, 435, LLM_FAIL_TOO_LARGE, NULL },
+	{ 1000, 1005, LLM_FAIL_AUTH, NULL },
+	{ 1110, 1112, LLM_FAIL_DEACTIVATED, NULL },
+	{ 1113, 1113, LLM_FAIL_BILLING,
+		"no balance is left, or the key is not for this endpoint" },
+	{ 1120, 1121, LLM_FAIL_DEACTIVATED, NULL },
+	{ 1200, 1200, LLM_FAIL_SERVER, NULL },
+	{ 1210, 1210, LLM_FAIL_BAD_REQUEST, NULL },
+	{ 1211, 1211, LLM_FAIL_MODEL_NOT_FOUND, NULL },
+	{ 1212, 1215, LLM_FAIL_BAD_REQUEST, NULL },
+	{ 1220, 1220, LLM_FAIL_PERMISSION, NULL },
+	{ 1221, 1222, LLM_FAIL_NOT_FOUND, NULL },
+	{ 1230, 1230, LLM_FAIL_SERVER, NULL },
+	{ 1231, 1231, LLM_FAIL_CONFLICT, NULL },
+	{ 1234, 1234, LLM_FAIL_SERVER, NULL },
+	{ 1261, 1261, LLM_FAIL_CONTEXT, NULL },
+	{ 1300, 1301, LLM_FAIL_CONTENT_POLICY, NULL },
+	{ 1302, 1302, LLM_FAIL_RATE, "too many requests at once" },
+	{ 1303, 1303, LLM_FAIL_RATE, "requests come too often" },
+	{ 1304, 1304, LLM_FAIL_QUOTA, "the calls of the day are used up" },
+	{ 1305, 1305, LLM_FAIL_OVERLOADED, "the model is overloaded" },
+	{ 1308, 1308, LLM_FAIL_QUOTA,
+		"the limit of the plan's window is used up" },
+	{ 1309, 1309, LLM_FAIL_BILLING, "the plan has ended" },
+	{ 1310, 1310, LLM_FAIL_QUOTA,
+		"the weekly or monthly limit of the plan is used up" },
+	{ 1311, 1311, LLM_FAIL_MODEL_NOT_ALLOWED, NULL },
+	{ 1313, 1313, LLM_FAIL_FAIR_USE,
+		"requests are slowed down by the fair-use policy" },
+	{ 1314, 1314, LLM_FAIL_BILLING, "the plan has ended" },
+	{ 1315, 1315, LLM_FAIL_PERMISSION, NULL },
+	{ 1316, 1321, LLM_FAIL_QUOTA,
+		"a limit of the plan or of spending is used up" },
 };
 
 static bool
@@ -55,6 +62,15 @@ kind_of_code(int64_t code, enum llm_fail *kind)
 		}
 	}
 	return false;
+}
+
+const char *
+zai_meaning(int64_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (code >= codes[i].first && code <= codes[i].last)
+			return codes[i].meaning;
+	return NULL;
 }
 
 static const struct {
@@ -271,6 +287,9 @@ zai_failure(const struct profile_reply *reply, struct span body,
 	out->vendor_code = MAX(said.code, 0);
 	out->param = param_of(&said, kind);
 	out->trace = said.trace;
+	out->is_upstreams = true;
+	out->window = zai_window(said.text);
+	out->reset_wall_s = zai_reset_wall_s(said.text);
 	out->reset = zai_reset_time(said.text, a);
 	/* Clients would sleep until a quota renews. */
 	if (llm_fail_is_retryable(kind)) {

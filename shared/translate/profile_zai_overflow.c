@@ -3,12 +3,14 @@
  *
  * Texts are bounded by the caller; all searches are linear in them.
  */
+#include "shared/http/date.h"
 #include "shared/translate/profile_zai.h"
 
 /* Smaller numbers are versions of models and the like. */
 #define TOKENS_MIN  256
 #define NUMBERS_MAX 16
-#define DATE_LEN    19 /* 2026-09-21 23:07:07 */
+#define DATE_LEN    19         /* 2026-09-21 23:07:07 */
+#define BEIJING_S   (8 * 3600) /* before UTC */
 
 /* --- searching ------------------------------------------------------------ */
 
@@ -254,20 +256,47 @@ is_time(struct span s)
 		two_digits(s, 17) <= 59;
 }
 
-struct span
-zai_reset_time(struct span text, struct arena *a)
+/* The time at which text says that a quota renews; "" if it does not. */
+static struct span
+find_reset(struct span text)
 {
 	if (!has(text, SPAN("reset")) && !has(text, SPAN("重置")))
 		return SPAN_EMPTY;
 	for (size_t i = 0; i + DATE_LEN <= text.n; i++) {
 		const struct span s = span_from(text, i);
 
-		/* The vendor writes its own time, that of Beijing. */
 		if (is_time(s))
-			return arena_printf(
-				a, "%.10sT%.8s+08:00", s.p, s.p + 11);
+			return span_head(s, DATE_LEN);
 	}
 	return SPAN_EMPTY;
+}
+
+struct span
+zai_reset_time(struct span text, struct arena *a)
+{
+	const struct span s = find_reset(text);
+
+	/* The vendor writes its own time, that of Beijing. */
+	return s.n == 0 ? s :
+			  arena_printf(a, "%.10sT%.8s+08:00", s.p, s.p + 11);
+}
+
+int64_t
+zai_reset_wall_s(struct span text)
+{
+	const struct span s = find_reset(text);
+	int64_t year;
+
+	if (s.n == 0)
+		return 0;
+	year = (int64_t)two_digits(s, 0) * 100 + (int64_t)two_digits(s, 2);
+	if (year < 1971) /* that many hours before are none since 1970 */
+		return 0;
+	return http_date_day_s(year, (int64_t)two_digits(s, 5),
+		       (int64_t)two_digits(s, 8)) +
+		(int64_t)two_digits(s, 11) * 3600 +
+		(int64_t)two_digits(s, 14) * 60 + (int64_t)two_digits(s, 17) -
+		BEIJING_S;
 }
 
 /* --- names of request fields ---------------------------------------------- */

@@ -32,6 +32,12 @@ check_failure(const struct llm_failure *f)
 	GP_ASSERT(is_clean(f->trace) &&
 		span_find_char(f->trace, ' ') == f->trace.n);
 	GP_ASSERT(f->reset.n == 0 || f->reset.n == 25);
+	GP_ASSERT(f->reset_wall_s >= 0);
+	GP_ASSERT(f->reset.n > 0 || f->reset_wall_s == 0);
+	GP_ASSERT(f->window.unit <= LLM_WINDOW_MONTHS &&
+		f->window.units <= LLM_WINDOW_MAX);
+	GP_ASSERT((f->window.unit == LLM_NO_WINDOW) == (f->window.units == 0));
+	GP_ASSERT(f->is_upstreams);
 	GP_ASSERT(f->keep_status == 0 ||
 		(f->keep_status >= 400 && f->keep_status <= 599));
 	GP_ASSERT(f->retry_after_s >= -1);
