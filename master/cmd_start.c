@@ -18,6 +18,9 @@
 #define LOG_NAME    "server.log"
 #define START_MS    (LINK_READY_MS + 5000)
 #define PROGRESS_MS 1000
+/* Of the log, to find why a start failed. */
+#define LOG_TAIL_MAX 16384
+#define REASON_MAX   600
 
 /* The log of a service that has no journal, in log_dir. */
 static int
@@ -93,14 +96,39 @@ wait_started(int fd)
 	}
 }
 
+/* The text of the first line of level err in what the log has since `from`, ""
+ * if there is none. */
+static void
+find_reason(const char *log_path, off_t from, char out[REASON_MAX])
+{
+	static const char level[] = " err ";
+	char text[LOG_TAIL_MAX + 1];
+	const int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? 0 : pread(fd, text, LOG_TAIL_MAX, from);
+	const char *at;
+
+	if (fd >= 0)
+		(void)close(fd);
+	out[0] = '\0';
+	text[MAX(n, 0)] = '\0';
+	at = strstr(text, level);
+	at = at == NULL ? NULL : strstr(at, "]: ");
+	if (at != NULL)
+		(void)snprintf(out, REASON_MAX, ": %.*s",
+			(int)strcspn(at + 3, "\n"), at + 3);
+}
+
 /* Why it did not start, as an exit code. */
 static int
-report_failure(pid_t pid, enum outcome outcome, const char *log_path)
+report_failure(
+	pid_t pid, enum outcome outcome, const char *log_path, off_t from)
 {
+	char reason[REASON_MAX];
 	int status = 0;
 
-	(void)fprintf(stderr, "glmproxy: the service %s; its log is %s\n",
-		outcome == LATE ? "is not ready yet" : "did not start",
+	find_reason(log_path, from, reason);
+	(void)fprintf(stderr, "glmproxy: the service %s%s; its log is %s\n",
+		outcome == LATE ? "is not ready yet" : "did not start", reason,
 		log_path);
 	if (outcome == LATE || waitpid(pid, &status, 0) != pid)
 		return EXIT_LATE;
@@ -117,12 +145,14 @@ start_service(struct cli *cli, const struct conf *c)
 	int fds[2] = { -1, -1 };
 	enum outcome outcome;
 	pid_t pid;
+	off_t log_from;
 	const int log_fd = open_log(c, log_path, &err);
 
 	if (log_fd < 0) {
 		(void)fprintf(stderr, "glmproxy: %s\n", err.text);
-		return EXIT_FAILED;
+		return EXIT_PLACES;
 	}
+	log_from = lseek(log_fd, 0, SEEK_END);
 	if (pipe2(fds, O_CLOEXEC) != 0) {
 		perror("glmproxy: pipe");
 		return EXIT_FAILED;
@@ -141,7 +171,7 @@ start_service(struct cli *cli, const struct conf *c)
 	(void)close(fds[1]);
 	outcome = wait_started(fds[0]);
 	if (outcome != STARTED)
-		return report_failure(pid, outcome, log_path);
+		return report_failure(pid, outcome, log_path, log_from);
 	(void)printf("glmproxy runs with pid %ld; its log is %s\n", (long)pid,
 		log_path);
 	return EXIT_DONE;
@@ -164,7 +194,7 @@ cmd_start(struct cli *cli)
 	if (pidfile_read(pid_file, &pid, NULL) == PIDFILE_ALIVE) {
 		(void)fprintf(stderr,
 			"glmproxy: already running with pid %ld\n", (long)pid);
-		code = EXIT_RUNNING;
+		code = EXIT_FAILED;
 	} else {
 		code = start_service(cli, c);
 	}

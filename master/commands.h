@@ -12,18 +12,35 @@
 #include "master/paths.h"
 #include "master/sources.h"
 
-/* EXIT_CODE(constant, value, meaning): also shown by `help`. */
+/*
+ * EXIT_CODE(constant, value, meaning): also shown by `help`; the tables of the
+ * manual page and of README.md are compared (tests/lint/exit_codes.py).
+ *
+ * What runs and what does not is told by 0 and 1, as by the scripts that these
+ * commands replace.
+ */
 #define EXIT_CODES(EXIT_CODE)                                                  \
-	EXIT_CODE(EXIT_DONE, 0, "done; for status: running")                   \
+	EXIT_CODE(EXIT_DONE, 0, "done; for status: it runs and answers")       \
 	EXIT_CODE(EXIT_FAILED, 1,                                              \
-		"the system refused something; for translate, count: a "       \
-		"failure")                                                     \
+		"for stop, status, reload, upgrade: no service runs; for "     \
+		"start: one runs already; for health: it does not serve; "     \
+		"else: it failed")                                             \
 	EXIT_CODE(EXIT_BARRED, 2, "no worker can run; do not try again")       \
-	EXIT_CODE(EXIT_NOT_RUNNING, 3, "there is no running service")          \
-	EXIT_CODE(EXIT_RUNNING, 4, "another instance is running")              \
-	EXIT_CODE(EXIT_LATE, 5, "the service did not do it in time")           \
+	EXIT_CODE(EXIT_RUNNING, 4,                                             \
+		"another instance uses the pid file or the directory of the "  \
+		"state")                                                       \
+	EXIT_CODE(EXIT_LATE, 5,                                                \
+		"not done in time; for status: it runs and does not answer")   \
 	EXIT_CODE(EXIT_USAGE, 64, "unknown command, option or argument")       \
-	EXIT_CODE(EXIT_CONFIG, 78, "the configuration is wrong")
+	EXIT_CODE(EXIT_ADDRESS, 69,                                            \
+		"an address to listen on is taken, not of this machine or "    \
+		"not permitted")                                               \
+	EXIT_CODE(EXIT_PLACES, 73,                                             \
+		"the directory of the state or of the log, or the pid file, "  \
+		"cannot be made or written")                                   \
+	EXIT_CODE(EXIT_CONFIG, 78,                                             \
+		"the configuration or a file that it names is wrong or "       \
+		"cannot be read")
 
 enum exit_code {
 #define EXIT_CODE(constant, value, meaning) constant = (value),
@@ -48,11 +65,12 @@ command_fn cmd_run;   /* cmd_run.c */
 command_fn cmd_start; /* cmd_start.c */
 command_fn cmd_stop;  /* cmd_service.c, as the next ones */
 command_fn cmd_restart;
-command_fn cmd_status;
 command_fn cmd_reload;
 command_fn cmd_upgrade;
 command_fn cmd_drain;
 command_fn cmd_undrain;
+command_fn cmd_status; /* cmd_status.c, as the next one */
+command_fn cmd_health;
 command_fn cmd_check;     /* cmd_check.c */
 command_fn cmd_keygen;    /* cmd_keygen.c */
 command_fn cmd_translate; /* cmd_translate.c */

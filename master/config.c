@@ -2,9 +2,11 @@
 /* config.c - the checks of a configuration that need more than its text. */
 #include "master/config.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shared/base/check.h"
@@ -179,6 +181,21 @@ check_list(struct span text, struct gp_error *err)
 	return check_json(text, check_list_doc, err);
 }
 
+/* --- files that only children read ---------------------------------------- */
+
+static enum gp_code
+check_readable(struct span path, struct gp_error *err)
+{
+	char room[128];
+
+	/* Texts of a configuration end with a NUL. */
+	if (path.n == 0 || access(path.p, R_OK) == 0)
+		return GP_OK;
+	return gp_fail(err, GP_E_SCHEMA, "%.*s: %s",
+		SPAN_ARG(span_head(path, 256)),
+		strerror_r(errno, room, sizeof(room)));
+}
+
 /* --- users: they would only be missed when the first child starts --------- */
 
 static enum gp_code
@@ -222,6 +239,7 @@ check_all(struct conf *c, struct gp_error *err)
 		{ "model_map_json", &c->model_map_json, check_map },
 		{ "openai_models_list_json", &c->openai_models_list_json,
 			check_list },
+		{ "upstream_ca_file", &c->upstream_ca_file, check_readable },
 		{ "user", &c->user, check_user },
 		{ "group", &c->group, check_group },
 	};

@@ -312,6 +312,20 @@ listeners_log(const struct listeners *l)
 	}
 }
 
+void
+listeners_first(const struct listeners *l, enum listen_port port,
+	char out[SOCK_TEXT_MAX])
+{
+	struct sock_addr a;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].port == port && sock_local_addr(l->v[i].fd, &a)) {
+			sock_addr_text(&a, out);
+			return;
+		}
+}
+
 static bool
 is_unix_text(const char *text)
 {

@@ -12,6 +12,7 @@
 
 #include "shared/sys/conf.h"
 #include "shared/sys/link.h"
+#include "shared/sys/sock.h"
 
 enum listen_port {
 	LISTEN_PROXY,
@@ -55,6 +56,9 @@ enum gp_code listeners_open(struct listeners *l, const struct conf *c,
 
 /* "listening on 127.0.0.1:5000 (proxy)", one line each. */
 void listeners_log(const struct listeners *l);
+/* The first address of a port as text, "" if there is none. */
+void listeners_first(const struct listeners *l, enum listen_port port,
+	char out[SOCK_TEXT_MAX]);
 /* Ask the service manager to keep them over a restart. */
 void listeners_store(const struct listeners *l);
 

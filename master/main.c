@@ -26,11 +26,15 @@ static const struct command {
 	const char *args;
 	const char *summary;
 } commands[] = {
-	{ "run", cmd_run, "", "serve in the foreground (the default)" },
+	{ "run", cmd_run, "[-b]",
+		"serve in the foreground (the default); -b: as start" },
 	{ "start", cmd_start, "", "serve in the background" },
 	{ "stop", cmd_stop, "", "let live requests finish, then end" },
 	{ "restart", cmd_restart, "", "stop, then start" },
-	{ "status", cmd_status, "", "tell whether the service runs" },
+	{ "status", cmd_status, "",
+		"tell whether the service runs and answers, and what next" },
+	{ "health", cmd_health, "[OPTIONS]",
+		"ask the proxy's port once, for health checks" },
 	{ "reload", cmd_reload, "", "read the configuration again" },
 	{ "upgrade", cmd_upgrade, "",
 		"go on as the program file that is there now" },

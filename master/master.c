@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/advice.h"
 #include "master/commands.h"
 #include "master/config.h"
 #include "master/notify.h"
@@ -89,6 +90,8 @@ open_state_dir(struct master *m, const struct conf *c, struct gp_error *err)
 		return GP_OK;
 	paths_absolute(dir, c->state_dir);
 	rc = paths_make_dir(dir, 0750, m->user, err);
+	if (rc == GP_OK)
+		rc = paths_may_write(dir, m->user, m->group, err);
 	if (rc != GP_OK)
 		return rc;
 	m->lock_fd = pidfile_lock_dir(dir, err);
@@ -130,7 +133,14 @@ open_vocabulary(struct master *m)
 	m->children.vocab = vocab_file_get(&m->vocab);
 }
 
-static enum gp_code
+static int
+places_code(enum gp_code rc)
+{
+	return rc == GP_E_STATE ? EXIT_RUNNING : EXIT_PLACES;
+}
+
+/* An exit code; *err when it is not EXIT_DONE. */
+static int
 open_all(struct master *m, struct conf *c, struct gp_error *err)
 {
 	struct handover *const h = m->options.handover;
@@ -139,7 +149,7 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 	if (rc == GP_OK)
 		rc = children_init(&m->children, m->shm, err);
 	if (rc != GP_OK)
-		return rc;
+		return EXIT_FAILED;
 	if (h != NULL) {
 		m->lock_fd = h->lock_fd;
 		m->pid_fd = h->pid_fd;
@@ -160,9 +170,25 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 	rc = open_state_dir(m, c, err);
 	if (rc == GP_OK)
 		rc = open_pid_file(m, c, err);
-	if (rc == GP_OK)
-		rc = listeners_open(&m->listeners, c, m->user, m->group, err);
-	return rc;
+	if (rc != GP_OK)
+		return places_code(rc);
+	rc = listeners_open(&m->listeners, c, m->user, m->group, err);
+	return rc == GP_OK ? EXIT_DONE : EXIT_ADDRESS;
+}
+
+/* In the log of a start, for who has just installed this. */
+static void
+log_advice(const struct master *m, const struct conf *c)
+{
+	char proxy[SOCK_TEXT_MAX];
+	char admin[SOCK_TEXT_MAX];
+	struct advice a;
+
+	listeners_first(&m->listeners, LISTEN_PROXY, proxy);
+	listeners_first(&m->listeners, LISTEN_ADMIN, admin);
+	advice_make(&a, c, span_cstr(proxy), span_cstr(admin));
+	for (size_t i = 0; i < a.n; i++)
+		log_info("%s", a.lines[i]);
 }
 
 /* Everything up to the first fork; an exit code. conf is taken. */
@@ -172,15 +198,17 @@ open_master(struct master *m, struct conf *c)
 	const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP,
 		SIGUSR1, SIGUSR2, MASTER_SIGNAL_DRAIN, MASTER_SIGNAL_UNDRAIN };
 	struct gp_error err;
-	enum gp_code rc = open_all(m, c, &err);
+	const int code = open_all(m, c, &err);
 
-	if (rc != GP_OK) {
+	if (code != EXIT_DONE) {
 		conf_free(&c);
 		log_errx("%s", err.text);
-		return rc == GP_E_STATE ? EXIT_RUNNING : EXIT_FAILED;
+		return code;
 	}
 	set_drained(m, is_drained(m));
 	listeners_log(&m->listeners);
+	if (m->options.handover == NULL)
+		log_advice(m, c);
 	listeners_store(&m->listeners);
 	m->children.listeners = &m->listeners;
 	m->children.sources = m->options.sources;

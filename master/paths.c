@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "shared/sys/proc.h"
 
 void
 paths_absolute(char out[PATH_MAX], struct span path)
@@ -85,6 +88,43 @@ paths_make_dir(
 	if (errno != EEXIST)
 		return system_fail(err, "cannot make", dir);
 	return GP_OK;
+}
+
+/* As that user: its groups and whatever else the kernel asks count, too. */
+static int
+try_write(const char *dir, const char *user, const char *group)
+{
+	const pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		if (proc_drop(user, group, NULL) != GP_OK)
+			_exit(0); /* said elsewhere */
+		_exit(access(dir, W_OK | X_OK) == 0 ? 0 : errno);
+	}
+	if (pid < 0)
+		return errno;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+enum gp_code
+paths_may_write(const char *dir, const char *user, const char *group,
+	struct gp_error *err)
+{
+	const bool is_other = geteuid() == 0 && user[0] != '\0';
+	const int error = is_other            ? try_write(dir, user, group) :
+		access(dir, W_OK | X_OK) == 0 ? 0 :
+						errno;
+	char room[128];
+
+	if (error == 0)
+		return GP_OK;
+	return gp_fail(err, GP_E_SYSTEM, "%s cannot be written%s%s: %s", dir,
+		is_other ? " by " : "", is_other ? user : "",
+		strerror_r(error, room, sizeof(room)));
 }
 
 enum gp_code

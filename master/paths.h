@@ -18,6 +18,11 @@ enum gp_code paths_make_dir(const char *dir, unsigned mode, const char *user,
 /* The same for the directory of a file; stays ours. */
 enum gp_code paths_make_parent(const char *file, struct gp_error *err) GP_WUR;
 
+/* Whether the user (this process's own for "" or when not root) may make files
+ * in a directory; GP_E_SYSTEM *err names both. Forks. */
+enum gp_code paths_may_write(const char *dir, const char *user,
+	const char *group, struct gp_error *err) GP_WUR;
+
 /* Give a path to user and group (names, "" for none). Does nothing unless this
  * is root and there is a user. */
 enum gp_code paths_give(const char *path, const char *user, const char *group,

@@ -133,6 +133,7 @@ structure: all unicode-check
 	tests/lint/rows.sh
 	python3 tests/lint/openapi.py
 	python3 tests/lint/metrics.py
+	python3 tests/lint/exit_codes.py
 	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a count.a translate.a)
 
 tidy: all

@@ -9,7 +9,7 @@ from tests.e2e import harness, wire
 from tests.e2e.harness import wait_until
 from tests.e2e.test_process import ProcessCase
 
-NOT_RUNNING = 3
+NOT_RUNNING = 1
 
 
 class Drain(ProcessCase):

@@ -124,7 +124,7 @@ class Start(ProcessCase):
             "run", "-o", "listen=%s" % proxy.address,
             "-o", "state_dir=%s/other" % proxy.dir,
             "-o", "pid_file=%s/other.pid" % proxy.dir)
-        self.assertEqual(r.returncode, 1)
+        self.assertEqual(r.returncode, 69)
         self.assertIn(b"in use", r.stderr)
         self.assertFalse(os.path.exists(proxy.dir + "/other.pid"))
 
