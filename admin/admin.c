@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "admin/calibration.h"
+#include "admin/disk.h"
 #include "admin/history.h"
 #include "admin/pages.h"
 #include "admin/resolver.h"
+#include "admin/snapshot.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
 
@@ -42,10 +44,11 @@ on_beat(struct ev_timer *t)
 {
 	struct admin *const a = CONTAINER_OF(t, struct admin, beat);
 	const int64_t now_ms = ev_now_ms(a->ev);
+	struct watch_sample sample;
 
 	link_beat(a->link, now_ms);
-	deaths_sample(
-		&a->pages.deaths, atomic_load(&a->link->shm->restarts), now_ms);
+	snapshot_sample(a->link, now_ms, &sample);
+	watch_take(&a->pages.watch, &sample);
 	calibration_turn(&a->calibration, now_ms);
 	ev_timer_start(&a->beat, BEAT_MS);
 }
@@ -94,6 +97,7 @@ begin(struct admin *a, const struct link *link)
 
 	a->link = link;
 	a->pages.link = link;
+	a->pages.calibration = &a->calibration;
 	proc_signals_watch(signals, ARRAY_LEN(signals));
 	a->ev = ev_new();
 	ev_io_init(&a->dead_pipe, a->ev, on_dead_pipe);
@@ -107,6 +111,7 @@ begin(struct admin *a, const struct link *link)
 	a->history = history_start(a->ev, link);
 	a->pages.history = a->history;
 	resolver_start(link);
+	disk_start(link->conf);
 	link_ready(link);
 }
 

@@ -9,17 +9,18 @@
 #ifndef ADMIN_PAGES_H
 #define ADMIN_PAGES_H
 
-#include "admin/deaths.h"
 #include "admin/health.h"
 #include "admin/http_server.h"
 #include "shared/sys/link.h"
 
+struct calibration;
 struct history;
 
 struct pages {
 	const struct link *link;
 	struct history *history;
-	struct deaths deaths; /* sampled by the owner */
+	const struct calibration *calibration;
+	struct watch watch; /* sampled by the owner */
 };
 
 /* Fill in the answer: 200, the row's content type and an empty body so far. */
@@ -40,7 +41,8 @@ extern const struct page pages_table[];
 void pages_answer(void *ctx, const struct http_request *request,
 	struct http_answer *answer);
 
-page_fn api_openapi, api_quota, api_usage, page_health, page_index, page_metrics;
+page_fn api_openapi, api_quota, api_usage, page_health, page_index,
+	page_metrics;
 
 /* What several pages tell. */
 void page_get_facts(const struct pages *p, struct health_facts *out);

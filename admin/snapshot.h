@@ -6,9 +6,14 @@
 #include "admin/health.h"
 #include "shared/sys/link.h"
 
-/* Names are views into link->shm's hosts, which belong to this generation for
- * as long as this process lives. recent_deaths is the caller's. */
-void snapshot_facts(const struct link *link, int64_t now_ms,
-	uint32_t recent_deaths, struct health_facts *out);
+/* What watch_take wants: the counters and clocks of this moment. */
+void snapshot_sample(
+	const struct link *link, int64_t now_ms, struct watch_sample *out);
+
+/* Processes, names, upstreams and the clock. Names are views into link->shm's
+ * hosts, which belong to this generation for as long as this process lives, and
+ * into the configuration. */
+void snapshot_facts(const struct link *link, const struct watch *w,
+	int64_t now_ms, struct health_facts *out);
 
 #endif

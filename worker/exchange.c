@@ -86,6 +86,26 @@ call_over(struct exchange *x)
 	return false;
 }
 
+/* Of the upstream, in the order of dialects. */
+static size_t
+place(const struct exchange *x)
+{
+	const size_t i = (size_t)(x->upstream - x->all->list);
+
+	return MIN(i, METRICS_DIALECTS - 1);
+}
+
+static void
+count_head(const struct exchange *x, unsigned status)
+{
+	struct metrics *m = x->all->metrics;
+
+	metrics_add_status(m->upstream_responses, status);
+	metrics_add(status < 500 ? &m->upstream_answers[place(x)] :
+				   &m->upstream_refusals[place(x)],
+		1);
+}
+
 static void
 count_failure(const struct exchange *x)
 {
@@ -97,6 +117,8 @@ count_failure(const struct exchange *x)
 			&m->upstream_errors_head :
 			&m->upstream_errors_body,
 		1);
+	if (x->state != EXCHANGE_BODY)
+		metrics_add(&m->upstream_silences[place(x)], 1);
 }
 
 static void
@@ -231,7 +253,7 @@ take_head(struct exchange *x)
 			return false;
 		}
 	}
-	metrics_add_status(x->all->metrics->upstream_responses, head->status);
+	count_head(x, head->status);
 	x->state = EXCHANGE_BODY;
 	/* Nobody reads the rest of a request that is refused already. */
 	if (is_all_sent(x) || head->status / 100 != 2) {

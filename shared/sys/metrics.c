@@ -201,6 +201,17 @@ put_pairs(struct printer *p, const struct metrics_dialects *d,
 				metrics_get(&by[i][k]));
 }
 
+static void
+put_upstreams(struct printer *p, const struct metrics_dialects *d,
+	const _Atomic uint64_t by[METRICS_DIALECTS], const char *name,
+	const char *labels, const char *help)
+{
+	put_intro(p, name, "counter", help);
+	for (size_t i = 0; i < d->n; i++)
+		buf_printf(p->out, "%s{%s,upstream=\"%s\"} %" PRIu64 "\n", name,
+			labels, d->names[i], metrics_get(&by[i]));
+}
+
 /* spec: Prometheus text format 0.0.4: buckets are cumulative, the last one is
  * the count. */
 static void
@@ -236,6 +247,8 @@ metrics_print(const struct metrics *m, const struct metrics_dialects *d,
 #define BY_STATUS(field, name, help)  put_statuses(&p, m->field, name, help);
 #define BY_DIALECT(field, name, help) put_dialects(&p, d, m->field, name, help);
 #define BY_PAIR(field, name, help)    put_pairs(&p, d, m->field, name, help);
+#define BY_UPSTREAM(field, name, labels, help)                                 \
+	put_upstreams(&p, d, m->field, name, labels, help);
 #define HISTOGRAM(field, name, labels, help)                                   \
 	put_times(&p, &m->field, name, labels, help);
 #include "shared/sys/metrics.def"

@@ -40,6 +40,8 @@ struct metrics {
 #define BY_DIALECT(field, name, help)           _Atomic uint64_t field[METRICS_DIALECTS];
 #define BY_PAIR(field, name, help)                                             \
 	_Atomic uint64_t field[METRICS_DIALECTS][METRICS_DIALECTS];
+#define BY_UPSTREAM(field, name, labels, help)                                 \
+	_Atomic uint64_t field[METRICS_DIALECTS];
 #define HISTOGRAM(field, name, labels, help) struct metrics_times field;
 #include "shared/sys/metrics.def"
 };

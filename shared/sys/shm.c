@@ -51,6 +51,7 @@ layout_hash(void)
 #define BY_STATUS(field, name, help)            #field,
 #define BY_DIALECT(field, name, help)           #field,
 #define BY_PAIR(field, name, help)              #field,
+#define BY_UPSTREAM(field, name, labels, help)  #field,
 #define HISTOGRAM(field, name, labels, help)    #field,
 #include "shared/sys/metrics.def"
 	};

@@ -268,11 +268,12 @@ class Names(unittest.TestCase):
 
         def told():
             r = wire.fetch(proxy.admin, "GET", "/health")
-            return "the name glmproxy.invalid has no address yet" in \
-                r.json()["reasons"] and r
+            return r.json()["reasons"] and r
         r = wait_until(told, "a reason in /health")
         self.assertEqual(r.status, 200)
         self.assertEqual(r.json()["status"], "degraded")
+        self.assertTrue(r.json()["reasons"][0].startswith(
+            "the name glmproxy.invalid has no address yet: check"))
         proxy.process.wait_log(r"glmproxy\.invalid cannot be resolved")
         proxy.check_log([r"glmproxy\.invalid cannot be resolved"])
 

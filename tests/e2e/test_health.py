@@ -3,11 +3,12 @@
 
 import os
 import signal
+import time
 import unittest
 
 from tests.e2e import harness, wire
-from tests.e2e.harness import wait_until
-from tests.e2e.test_process import ProcessCase
+from tests.e2e.harness import Case, wait_until
+from tests.e2e.test_process import NOWHERE, ProcessCase
 
 NOT_RUNNING = 1
 
@@ -100,6 +101,150 @@ class Drain(ProcessCase):
         r = harness.run_program("drain", "now", "-c", self.proxy.conf_path)
         self.assertEqual(r.returncode, 64)
         self.check(False)
+
+
+def chat(proxy, path="/v1/chat/completions"):
+    return proxy.post(path, {"model": "glm-4.6", "max_tokens": 20, "messages": [
+        {"role": "user", "content": "hello"}]})
+
+
+class Upstreams(Case):
+    """What real requests tell of them."""
+
+    def health(self, proxy):
+        r = wire.fetch(proxy.admin, "GET", "/health")
+        body = r.json()
+        self.assertEqual(r.status,
+                         503 if body["status"] == "failing" else 200)
+        return body
+
+    def upstream(self, proxy, dialect):
+        return [u for u in self.health(proxy)["upstreams"]
+                if u["dialect"] == dialect][0]
+
+    def test_answers_are_seen(self):
+        proxy = self.own_proxy()
+        before = self.upstream(proxy, "anthropic")
+        self.assertEqual((before["answers"], before["errors"],
+                          before["unanswered"]), (0, 0, 0))
+        self.assertNotIn("last_answer_s_ago", before)
+        self.assertEqual(before["base"], proxy.config["upstream_base"])
+        self.assertEqual(chat(proxy).status, 200)
+        after = wait_until(
+            lambda: [u for u in [self.upstream(proxy, "anthropic")]
+                     if u["answers"] == 1], "an answer")[0]
+        self.assertLess(after["last_answer_s_ago"], 15)
+        self.assertNotIn("last_failure_s_ago", after)
+        self.assertEqual(self.upstream(proxy, "openai")["answers"], 0)
+        self.assertEqual(self.health(proxy)["status"], "ok")
+
+    def test_refusals_of_a_client_are_no_trouble_of_the_upstream(self):
+        proxy = self.own_proxy()
+        self.allow_refusals()
+        for _ in range(3):
+            self.standin.play_next("error429")
+            self.assertEqual(chat(proxy).status, 429)
+        wait_until(lambda: self.upstream(proxy, "anthropic")["answers"] == 3,
+                   "three answers")
+        self.assertEqual(self.health(proxy)["status"], "ok")
+
+    def test_errors_of_the_upstream(self):
+        proxy = self.own_proxy()
+        self.allow_refusals()
+        for _ in range(3):
+            self.standin.play_next("html502")
+            self.assertEqual(chat(proxy).status, 502)
+        body = wait_until(
+            lambda: [b for b in [self.health(proxy)]
+                     if b["status"] == "failing"], "failing")[0]
+        self.assertIn(" answered the last 3 requests with errors of its own",
+                      body["reasons"][0])
+        self.assertEqual(body["reasons"][1:], [
+            "no request is answered by any upstream at present"])
+        # One good answer ends it.
+        self.assertEqual(chat(proxy).status, 200)
+        wait_until(lambda: self.health(proxy)["status"] == "ok", "ok again")
+        self.assertEqual(self.upstream(proxy, "anthropic")["errors"], 3)
+
+    def test_upstream_that_cannot_be_reached(self):
+        proxy = self.own_proxy(NOWHERE)
+        self.expect_log("upstream", "refused")
+        for _ in range(3):
+            self.assertEqual(chat(proxy).status, 502)
+        body = wait_until(
+            lambda: [b for b in [self.health(proxy)]
+                     if b["status"] == "failing"], "failing")[0]
+        self.assertTrue(body["reasons"][0].startswith(
+            "none of the last 3 requests to http://127.0.0.1:1/a was "
+            "answered: check the network"), body["reasons"])
+        self.assertEqual(self.upstream(proxy, "anthropic")["unanswered"], 3)
+        self.assertEqual(
+            proxy.metrics()['glmproxy_upstream_outcomes_total{'
+                            'outcome="none",upstream="anthropic"}'], 3)
+        self.assertEqual(proxy.metrics()["glmproxy_healthy"], 0)
+
+
+class Deep(ProcessCase):
+    """The admin port's: all that can be known."""
+
+    def test_fields(self):
+        proxy = self.start(workers="2")
+        status, body = self.health()
+        self.assertEqual((status, body["status"], body["reasons"]),
+                         (200, "ok", []))
+        self.assertEqual(body["history"], {
+            "on": True, "written": True, "rows": 0, "lost": 0})
+        self.assertTrue(body["calibration_saved"])
+        self.assertLess(abs(body["clock"]["now_s"] - time.time()), 5)
+        self.assertNotIn("jumped_s", body["clock"])
+        self.assertLess(body["workers"]["oldest_heartbeat_ms"], 5000)
+
+        def disks():
+            got = self.health()[1]["disks"]
+            return "free_bytes" in got[0] and got
+        state, log = wait_until(disks, "the room of the disk")
+        self.assertEqual((state["key"], state["path"]),
+                         ("state_dir", proxy.config["state_dir"]))
+        room = os.statvfs(proxy.config["state_dir"])
+        self.assertEqual(state["total_bytes"], room.f_blocks * room.f_frsize)
+        self.assertEqual(log["key"], "log_dir")
+
+    def test_drained_is_told(self):
+        self.start()
+        r = harness.run_program("drain", "-c", self.proxy.conf_path)
+        self.assertEqual(r.returncode, 0)
+        status, body = self.health()
+        self.assertEqual((status, body["status"]), (200, "degraded"))
+        self.assertTrue(body["draining"])
+        self.assertIn("`glmproxy undrain`", body["reasons"][0])
+
+    def test_head(self):
+        self.start()
+        r = wire.fetch(self.proxy.admin, "HEAD", "/health")
+        self.assertEqual((r.status, r.body), (200, b""))
+        self.assertGreater(int(r.get("content-length")), 100)
+
+    def test_history_that_is_not_written(self):
+        self.expected = ["cannot be written"]
+        proxy = self.start(more={"start": False})
+        os.makedirs(os.path.join(proxy.config["state_dir"], "history.db"))
+        proxy.start()
+
+        def told():
+            status, body = self.health()
+            return body["reasons"] and (status, body)
+        status, body = wait_until(told, "a reason")
+        self.assertEqual((status, body["status"]), (200, "degraded"))
+        self.assertTrue(body["reasons"][0].startswith(
+            "the history cannot be written: "), body["reasons"])
+        self.assertFalse(body["history"]["written"])
+        self.assertIn(body["history"]["why"], body["reasons"][0])
+
+    def test_history_that_is_turned_off(self):
+        self.start(history="false")
+        status, body = self.health()
+        self.assertEqual((status, body["status"]), (200, "ok"))
+        self.assertFalse(body["history"]["on"])
 
 
 class OwnPort(ProcessCase):

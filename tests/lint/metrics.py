@@ -15,7 +15,8 @@ NOTICES = "shared/translate/notice.def"
 PARTS = ("_bucket", "_sum", "_count")
 KINDS = {"COUNTER": "counter", "COUNTER_US": "counter", "GAUGE": "gauge",
          "BY_STATUS": "counter", "BY_DIALECT": "counter",
-         "BY_PAIR": "counter", "HISTOGRAM": "histogram"}
+         "BY_PAIR": "counter", "BY_UPSTREAM": "counter",
+         "HISTOGRAM": "histogram"}
 LABELS = {"BY_STATUS": ["code"], "BY_DIALECT": ["client"],
           "BY_PAIR": ["client", "upstream"]}
 STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -41,6 +42,8 @@ def table():
         strings = re.findall(STRING, rest)
         if macro in ("METRIC", "HISTOGRAM"):
             labels = re.findall(r'(\w+)=\\"', strings[1])
+        elif macro == "BY_UPSTREAM":
+            labels = re.findall(r'(\w+)=\\"', strings[1]) + ["upstream"]
         else:
             labels = LABELS[macro]
         entry = (KINDS[kind], labels)
@@ -109,7 +112,7 @@ def values():
     """The values of labels that metrics.def fixes: {(name, label): values}."""
     found = {}
     for name, labels in re.findall(
-            r'^(?:METRIC|HISTOGRAM)\(.*?"(glmproxy_\w+)", ' + STRING,
+            r'^(?:METRIC|HISTOGRAM|BY_UPSTREAM)\(.*?"(glmproxy_\w+)", ' + STRING,
             read(DEF), re.M):
         for label, value in re.findall(r'(\w+)=\\"([^"\\]*)', labels):
             found.setdefault((name, label), set()).add(value)

@@ -139,6 +139,7 @@ test_each_name_is_introduced_once(void **state)
 #define BY_STATUS(field, name, help)            name,
 #define BY_DIALECT(field, name, help)           name,
 #define BY_PAIR(field, name, help)              name,
+#define BY_UPSTREAM(field, name, labels, help)  name,
 #define HISTOGRAM(field, name, labels, help)    name,
 #include "shared/sys/metrics.def"
 	};
