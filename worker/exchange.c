@@ -126,12 +126,15 @@ exchange_fail(struct exchange *x, const struct gp_error *err)
 {
 	const struct exchange_handler *h = x->handler;
 	void *ctx = x->ctx;
+	const bool is_lost = err->code == GP_E_CLOSED ||
+		err->code == GP_E_SYSTEM ||
+		(err->code == GP_E_TIMEOUT && x->state == EXCHANGE_CONNECTING);
 
 	if (h != NULL)
 		count_failure(x);
 	exchange_free(x);
 	if (h != NULL)
-		h->fail(ctx, err);
+		h->fail(ctx, err, is_lost);
 }
 
 static void

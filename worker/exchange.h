@@ -52,8 +52,9 @@ struct exchange_handler {
 	void (*body)(void *ctx, struct span bytes);
 	void (*done)(void *ctx);
 	/* err->code: GP_E_TIMEOUT, GP_E_CLOSED, GP_E_PEER (not HTTP, TLS or
-	 * coding trouble), GP_E_SYSTEM (no address, no connection). */
-	void (*fail)(void *ctx, const struct gp_error *err);
+	 * coding trouble), GP_E_SYSTEM (no address, no connection).
+	 * is_lost: there was no connection, or upstream has ended it. */
+	void (*fail)(void *ctx, const struct gp_error *err, bool is_lost);
 };
 
 struct exchange_request {

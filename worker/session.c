@@ -36,6 +36,7 @@ session_free(struct session *s)
 	session_live_end(s);
 	ev_timer_stop(&s->heartbeat);
 	ev_defer_stop(&s->flush);
+	session_wait_end(s);
 	if (s->exchange != NULL)
 		exchange_cancel(&s->exchange);
 	xlate_fini(s->xlate);
@@ -250,9 +251,27 @@ on_flush(struct ev_defer *d)
 static void
 flush_later(struct session *s)
 {
+	ev_defer_start(s->worker->ev, &s->flush);
+}
+
+void
+session_forget_output(struct session *s)
+{
+	if (s->head_sent) {
+		move_body(s);
+		return;
+	}
+	ev_defer_stop(&s->flush);
+	buf_reset(&s->body, 0);
+}
+
+/* Its first pieces go to the client: there is no way back. */
+static void
+tell_begin(struct session *s)
+{
+	session_tell_first(s);
 	if (!s->is_sample)
 		client_drop_body(s->client);
-	ev_defer_start(s->worker->ev, &s->flush);
 }
 
 void
@@ -262,7 +281,8 @@ session_step(struct session *s, enum xlate_state state)
 	case XLATE_PENDING:
 		break;
 	case XLATE_OPEN:
-		session_tell_first(s);
+		if (xlate_has_begun(s->xlate))
+			tell_begin(s);
 		flush_later(s);
 		break;
 	case XLATE_DONE:
@@ -276,7 +296,12 @@ session_step(struct session *s, enum xlate_state state)
 	case XLATE_FAILED:
 		session_note_limit(s);
 		release_exchange(s);
-		if (!session_resend(s))
+		if (session_resend(s) || session_try_again(s))
+			break;
+		if (s->head_sent) {
+			(void)xlate_break(s->xlate);
+			end_stream(s, true);
+		} else
 			end_failed(s);
 		break;
 	case XLATE_BROKEN:
@@ -409,7 +434,7 @@ fail_upstream(struct session *s, const struct gp_error *err)
 }
 
 static void
-on_fail(void *ctx, const struct gp_error *err)
+on_fail(void *ctx, const struct gp_error *err, bool is_lost)
 {
 	struct session *s = ctx;
 	enum xlate_state state;
@@ -421,6 +446,7 @@ on_fail(void *ctx, const struct gp_error *err)
 		session_count_locally(s);
 		return;
 	}
+	s->has_lost_upstream = is_lost;
 	/* It may have said that it was finished before it broke off. */
 	if (s->has_head && err->code == GP_E_CLOSED &&
 		xlate_upstream_streams(s->xlate))
@@ -462,12 +488,16 @@ on_heartbeat(struct ev_timer *t)
 		return;
 	}
 	ev_timer_start(&s->heartbeat, SESSION_HEARTBEAT_MS);
-	if (s->is_paused || s->exchange == NULL || !xlate_is_stream(s->xlate))
+	if (s->is_paused || (s->exchange == NULL && !s->is_waiting) ||
+		!xlate_is_stream(s->xlate))
 		return;
 	metrics_add(&s->worker->metrics->heartbeats, 1);
 	/* It opens a stream, but is no part of the answer. */
-	if (xlate_heartbeat(s->xlate) == XLATE_OPEN)
-		flush_later(s);
+	if (xlate_heartbeat(s->xlate) != XLATE_OPEN)
+		return;
+	if (!s->is_sample && s->retries >= s->worker->conf->retries)
+		client_drop_body(s->client);
+	flush_later(s);
 }
 
 /* --- life ----------------------------------------------------------------- */

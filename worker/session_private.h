@@ -47,17 +47,26 @@ struct session {
 	struct counting *counting;
 	int64_t counted; /* exactly, by our vocabulary; -1: not */
 	struct session_refusal refusal;
+	struct xlate_input input; /* what xlate was told of the size */
 	struct session_note note;
 	char who[KEYS_CLIENT_MAX]; /* keys_client: it costs a hash */
 	struct live_row *live;     /* NULL: it has no row */
 	bool is_live;              /* it has one, or is counted */
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
+	/* A translated request that waits, and until when. */
+	struct buf request;
+	struct ev_timer wait;
+	int64_t pause_ms; /* before it is sent */
+	unsigned retries; /* further tries so far */
 	int64_t begun_us; /* clock_mono_us */
 	bool is_routed;
-	bool has_first;   /* of the answer's pieces */
-	bool is_sample;   /* the exact count is to be learned from it */
-	bool is_counting; /* one of metrics.counts_live */
+	bool keeps_size;        /* xlate is told the same again */
+	bool is_waiting;        /* request holds it; the timer runs */
+	bool has_lost_upstream; /* no connection, or it has ended */
+	bool has_first;         /* of the answer's pieces */
+	bool is_sample;         /* the exact count is to be learned from it */
+	bool is_counting;       /* one of metrics.counts_live */
 	bool is_paused;
 	bool has_head;         /* of upstream's answer */
 	bool count_has_failed; /* upstream does not count this */
@@ -78,6 +87,8 @@ void session_key(const struct session *s, struct secret *key);
 /* Read the client's body, anew if need be, and send it on its way. s may be
  * gone afterwards. */
 void session_go(struct session *s);
+/* Ask upstream: body is the translated request, taken over. */
+void session_send(struct session *s, struct buf *body);
 /* Make another xlate in place of the present one. */
 void session_renew(struct session *s);
 
@@ -127,6 +138,24 @@ void session_live_begin(struct session *s);
 /* Some of upstream's answer has come. Cost: a few nanoseconds. */
 void session_live_progress(struct session *s);
 void session_live_end(struct session *s);
+
+/* What xlate has written but the client was not sent is not to be sent, unless
+ * it is part of a stream that has begun. */
+void session_forget_output(struct session *s);
+
+/* --- session_wait.c --- */
+
+/* The request is translated: send it as soon as it may be. body is taken over.
+ */
+void session_dispatch(struct session *s, struct buf *body);
+/* It is not to be sent any more. */
+void session_wait_end(struct session *s);
+
+/* --- session_again.c --- */
+
+/* The request has failed: if that may go better, send it once more after a
+ * pause. False if it is not; else s may be gone. */
+bool session_try_again(struct session *s);
 
 /* --- session_quota.c --- */
 

@@ -26,6 +26,7 @@ stall_limit(const struct session *s)
 						  conf->request_timeout_ms;
 }
 
+/* Upstream is asked. body is taken over, and accounted for already. */
 static void
 send_upstream(struct session *s, const struct secret *key, struct buf *body)
 {
@@ -53,16 +54,16 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 		.context = session_id(s).p,
 	};
 
-	s->held = u.body_bytes;
 	s->note.bytes_sent = u.body_bytes;
 	s->note.sends++;
-	w->buffered += s->held;
 	buf_init(&head, HEAD_MAX);
 	upstream_head_put(&u, &head);
 	s->exchange = exchange_start(w->upstreams, &req, &session_handler, s);
-	ev_timer_start(&s->heartbeat,
-		c->purpose == LLM_COUNT ? SESSION_COUNT_MS :
-					  SESSION_HEARTBEAT_MS);
+	/* It runs on where the request has waited. */
+	if (!ev_timer_is_armed(&s->heartbeat))
+		ev_timer_start(&s->heartbeat,
+			c->purpose == LLM_COUNT ? SESSION_COUNT_MS :
+						  SESSION_HEARTBEAT_MS);
 }
 
 static void
@@ -154,6 +155,7 @@ make_env(struct client *c)
 	struct xlate_env env = xlate_conf_env(w->conf);
 
 	env.now_wall_s = clock_wall_us() / 1000000;
+	env.tries_again = w->conf->retries > 0;
 	env.is_strict = env.is_strict || asks_strictly(client_head(c));
 	for (size_t i = 0; i < ARRAY_LEN(env.random); i++)
 		env.random[i] = worker_random(w);
@@ -173,8 +175,8 @@ session_key(const struct session *s, struct secret *key)
 		GP_UNREACHED();
 }
 
-static void
-send_translated(struct session *s, struct buf *body)
+void
+session_send(struct session *s, struct buf *body)
 {
 	struct secret key;
 
@@ -214,7 +216,7 @@ session_go(struct session *s)
 		client_drop_body(c);
 	if (s->refusal.times > 0)
 		metrics_add(&s->worker->metrics->overflow_resends, 1);
-	send_translated(s, &body);
+	session_dispatch(s, &body);
 }
 
 void

@@ -110,12 +110,18 @@ session_know_size(struct session *s)
 	struct xlate_input in = { 0 };
 
 	s->calib = calib_find(&s->worker->link->shm->calib, calib_name_of(s));
+	/* What was learned meanwhile must not change what is sent again. */
+	if (s->keeps_size) {
+		xlate_know_input(s->xlate, &s->input);
+		return;
+	}
 	if (s->refusal.times > 0)
 		in = refused_input(s);
 	else if (s->counted > 0)
 		in = counted_input(s);
 	else
 		in.tokens = quick_tokens(s);
+	s->input = in;
 	xlate_know_input(s->xlate, &in);
 }
 
@@ -221,7 +227,7 @@ session_keeps_body(struct session *s)
 	s->is_sample = is_sample(s);
 	s->worker->nlearning += s->is_sample;
 	return s->is_sample || s->client->purpose == LLM_COUNT ||
-		may_be_refused(s);
+		s->retries < s->worker->conf->retries || may_be_refused(s);
 }
 
 void
@@ -280,6 +286,7 @@ session_resend(struct session *s)
 		return false;
 	}
 	s->refusal.times++;
+	s->keeps_size = false;
 	log_info("req=%.*s: upstream takes %lld tokens, not %lld and %lld of "
 		 "output: once more",
 		SPAN_ARG(session_id(s)), (long long)f->limit_tokens,

@@ -2,6 +2,7 @@
 /* xlate.c - one request's life, its failure, and what may be asked of it. */
 #include "shared/translate/xlate.h"
 
+#include "shared/base/check.h"
 #include "shared/translate/llm_images.h"
 #include "shared/translate/xlate_private.h"
 
@@ -87,6 +88,10 @@ xlate_fail_now(struct xlate *x, const struct llm_failure *f)
 		break;
 	case XLATE_OPEN:
 		x->failure = *f;
+		if (x->env.tries_again && !x->has_begun) {
+			x->state = XLATE_FAILED;
+			break;
+		}
 		x->client->fail_encode(f, LLM_SSE, xlate_request_id(x), x->out);
 		x->state = XLATE_BROKEN;
 		break;
@@ -96,6 +101,22 @@ xlate_fail_now(struct xlate *x, const struct llm_failure *f)
 		break;
 	}
 	return x->state;
+}
+
+enum xlate_state
+xlate_break(struct xlate *x)
+{
+	GP_ASSERT(x->state == XLATE_FAILED);
+	x->client->fail_encode(
+		&x->failure, LLM_SSE, xlate_request_id(x), x->out);
+	x->state = XLATE_BROKEN;
+	return x->state;
+}
+
+bool
+xlate_has_begun(const struct xlate *x)
+{
+	return x->has_begun;
 }
 
 enum xlate_state

@@ -93,6 +93,9 @@ struct xlate_env {
 	/* A chat of which something would be lost (notice.def) is refused by
 	 * xlate_write. Counts are not: they never stop a client. */
 	bool is_strict;
+	/* A stream of which the client has nothing but signs of life fails as
+	 * if it had not begun: it may be asked for again, or xlate_break. */
+	bool tries_again;
 };
 
 /*
@@ -178,6 +181,12 @@ enum xlate_state xlate_distrust(struct xlate *x, const struct llm_failure *f);
 enum xlate_state xlate_heartbeat(struct xlate *x);
 /* A count of tokens, answered from the estimate without upstream. */
 enum xlate_state xlate_count_locally(struct xlate *x);
+
+/* After XLATE_FAILED, where the client has been told 200 already: the error
+ * becomes the end of the stream, and the state XLATE_BROKEN. */
+enum xlate_state xlate_break(struct xlate *x);
+/* A piece of a streamed answer has been written, not only signs of life. */
+bool xlate_has_begun(const struct xlate *x);
 
 enum xlate_state xlate_state(const struct xlate *x);
 /* After XLATE_FAILED or XLATE_BROKEN. */

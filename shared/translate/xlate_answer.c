@@ -220,6 +220,9 @@ xlate_heartbeat(struct xlate *x)
 {
 	if (!x->is_stream || is_over(x))
 		return x->state;
+	/* What has waited for more goes out together with it. */
+	if (x->gate.started)
+		x->has_begun = true;
 	x->client->heartbeat(
 		buf_len(x->out) > x->out_start || x->gate.started, x->out);
 	x->state = XLATE_OPEN;

@@ -51,6 +51,8 @@ gate_put(struct llm_sink *sink, const struct llm_event *e, struct gp_error *err)
 		(e->kind == LLM_OPEN || e->kind == LLM_DELTA ||
 			e->kind == LLM_CLOSE))
 		x->state = XLATE_OPEN;
+	if (x->state == XLATE_OPEN)
+		x->has_begun = true;
 	if (e->kind == LLM_STOP || x->stop_matched)
 		x->state = XLATE_DONE;
 	return GP_OK;

@@ -73,6 +73,8 @@ struct xlate {
 	struct xlate_gate gate;
 	struct llm_tap tap;
 	struct llm_enc_env enc_env;
+	bool has_begun; /* out has, or had, more than signs of life that the
+			   caller may have sent */
 	bool stop_matched;
 	struct notices unsaid; /* of the decoder beside a copy: nothing that it
 				  cannot read is lost */

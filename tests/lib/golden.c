@@ -330,6 +330,7 @@ golden_ask(struct golden_way *w, const struct golden *g, struct span in,
 		.images_of_last_turn = g->images_of_last_turn,
 		.is_strict = g->is_strict,
 		.dedups_env = g->dedups_env,
+		.tries_again = g->tries_again,
 		.holds_args = g->holds_args,
 		.markup = g->markup,
 	};

@@ -104,6 +104,7 @@ struct golden {
 	enum llm_markup markup;
 	bool is_strict;
 	bool dedups_env;
+	bool tries_again;
 	bool has_context;
 
 	enum golden_state state;

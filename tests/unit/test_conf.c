@@ -278,8 +278,9 @@ static const struct {
 	{ { "listen =", NULL, NULL }, "listen: must name" },
 
 	/* Not built yet. */
-	{ { "retries = 2", NULL, NULL },
-		"t.conf:1: retries: not supported yet: only its default, 0" },
+	{ { "upstream_log = false", NULL, NULL },
+		"t.conf:1: upstream_log: not supported yet: only its default, "
+		"true" },
 
 	/* Keys do not belong on the command line. */
 	{ { NULL, NULL, "server_api_key=sk-1" },

@@ -228,6 +228,51 @@ test_heartbeat(void **state)
 	}
 }
 
+/* With signs of life alone a stream may still be asked for again; with the
+ * first event of the answer behind them it may not. */
+static void
+test_heartbeat_then_again(void **state)
+{
+	const struct llm_failure cut =
+		llm_failure_of(LLM_FAIL_UPSTREAM_TIMEOUT, SPAN("too slow"));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		struct golden g = way_of(pairs[i].client, pairs[i].upstream);
+		struct golden_way w;
+		struct gp_error err;
+		struct span start;
+
+		g.tries_again = true;
+		assert_ok(
+			golden_ask(&w, &g, span_cstr(stream_ask), &err), &err);
+		assert_int_equal(xlate_heartbeat(w.xlate), XLATE_OPEN);
+		assert_false(xlate_has_begun(w.xlate));
+		assert_int_equal(xlate_fail(w.xlate, &cut), XLATE_FAILED);
+		assert_span_eq(out_of(&w), ": keep-alive\n\n");
+		assert_int_equal(xlate_break(w.xlate), XLATE_BROKEN);
+		assert_true(
+			span_find(out_of(&w), SPAN("too slow")) < out_of(&w).n);
+		golden_way_fini(&w);
+
+		assert_ok(
+			golden_ask(&w, &g, span_cstr(stream_ask), &err), &err);
+		assert_int_equal(xlate_heartbeat(w.xlate), XLATE_OPEN);
+		start = span_cstr(
+			i % 2 == 0 ? events[0].before : events[1].before);
+		start = span_head(
+			start, span_find(start, SPAN("\n\n")) + strlen("\n\n"));
+		if (i % 2 == 0)
+			start = SPAN("data: {\"id\":\"x\",\"choices\":[{"
+				     "\"index\":0,\"delta\":{\"content\":"
+				     "\"a\"}}]}\n\n");
+		(void)golden_answer(&w, &g, &start, 1);
+		assert_true(xlate_has_begun(w.xlate));
+		assert_int_equal(xlate_state(w.xlate), XLATE_BROKEN);
+		golden_way_fini(&w);
+	}
+}
+
 /* A body cannot be begun early: only a whole one has a status. */
 static void
 test_no_heartbeat_in_bodies(void **state)
@@ -309,6 +354,7 @@ main(void)
 		cmocka_unit_test(test_row_004_depth),
 		cmocka_unit_test(test_row_119_long_event),
 		cmocka_unit_test(test_heartbeat),
+		cmocka_unit_test(test_heartbeat_then_again),
 		cmocka_unit_test(test_no_heartbeat_in_bodies),
 		cmocka_unit_test(test_t19_fields_sent),
 	};
