@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/paths.h"
 #include "shared/base/check.h"
 #include "shared/http/url.h"
 #include "shared/json/jdoc.h"
@@ -186,10 +187,11 @@ check_list(struct span text, struct gp_error *err)
 static enum gp_code
 check_readable(struct span path, struct gp_error *err)
 {
+	char text[PATH_MAX];
 	char room[128];
 
-	/* Texts of a configuration end with a NUL. */
-	if (path.n == 0 || access(path.p, R_OK) == 0)
+	paths_absolute(text, path);
+	if (path.n == 0 || access(text, R_OK) == 0)
 		return GP_OK;
 	return gp_fail(err, GP_E_SCHEMA, "%.*s: %s",
 		SPAN_ARG(span_head(path, 256)),
@@ -222,38 +224,66 @@ check_group(struct span text, struct gp_error *err)
 
 /* --- all ------------------------------------------------------------------ */
 
+static const struct {
+	const char *key;
+	judge_fn *check;
+} judges[] = {
+	{ "listen", check_addresses },
+	{ "admin_listen", check_addresses },
+	{ "upstream_base", check_upstream },
+	{ "openai_upstream_base", check_upstream },
+	{ "upstream_proxy", check_upstream_proxy },
+	{ "upstream_ca_file", check_readable },
+	{ "model_map_json", check_map },
+	{ "openai_models_list_json", check_list },
+	{ "user", check_user },
+	{ "group", check_group },
+};
+
+static const struct span *
+text_at(const struct conf *c, const struct conf_row *row)
+{
+	const char *const at = (const char *)c + row->offset;
+
+	GP_ASSERT(row->type == CONF_TEXT);
+	return (const struct span *)(const void *)at;
+}
+
 static enum gp_code
 check_all(struct conf *c, struct gp_error *err)
 {
-	const struct {
-		const char *key;
-		const struct span *text;
-		judge_fn *check;
-	} rows[] = {
-		{ "listen", &c->listen, check_addresses },
-		{ "admin_listen", &c->admin_listen, check_addresses },
-		{ "upstream_base", &c->upstream_base, check_upstream },
-		{ "openai_upstream_base", &c->openai_upstream_base,
-			check_upstream },
-		{ "upstream_proxy", &c->upstream_proxy, check_upstream_proxy },
-		{ "model_map_json", &c->model_map_json, check_map },
-		{ "openai_models_list_json", &c->openai_models_list_json,
-			check_list },
-		{ "upstream_ca_file", &c->upstream_ca_file, check_readable },
-		{ "user", &c->user, check_user },
-		{ "group", &c->group, check_group },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(judges); i++) {
+		const char *const key = judges[i].key;
+		const struct conf_row *const row = conf_find(span_cstr(key));
 		struct gp_error why;
-		enum gp_code rc = rows[i].check(*rows[i].text, &why);
+		enum gp_code rc = judges[i].check(*text_at(c, row), &why);
 
 		if (rc != GP_OK)
-			rc = conf_reject(c, rows[i].key, why.text, err);
+			rc = conf_reject(c, key, why.text, err);
 		if (rc != GP_OK)
 			return rc;
 	}
 	return GP_OK;
+}
+
+enum gp_code
+config_check_value(
+	const struct conf_row *row, struct span text, struct gp_error *err)
+{
+	struct conf_value v;
+	struct conf_value d;
+	enum gp_code rc = conf_value(row, text, &v, err);
+
+	if (rc != GP_OK)
+		return rc;
+	if ((row->flags & PENDING) != 0 &&
+		(conf_value(row, span_cstr(row->dflt), &d, err) != GP_OK ||
+			d.number != v.number || !span_eq(d.text, v.text)))
+		return gp_fail(err, GP_E_SCHEMA, "is not supported yet");
+	for (size_t i = 0; i < ARRAY_LEN(judges) && rc == GP_OK; i++)
+		if (strcmp(judges[i].key, row->key) == 0)
+			rc = judges[i].check(text, err);
+	return rc;
 }
 
 struct conf *
@@ -285,12 +315,7 @@ config_warn(const struct conf *c, bool to_log)
 static const struct span *
 restart_text(const struct conf *c, const struct conf_row *row)
 {
-	const char *const at = (const char *)c + row->offset;
-
-	if (!(row->flags & RESTART))
-		return NULL;
-	GP_ASSERT(row->type == CONF_TEXT);
-	return (const struct span *)(const void *)at;
+	return (row->flags & RESTART) != 0 ? text_at(c, row) : NULL;
 }
 
 static void

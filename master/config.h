@@ -5,11 +5,17 @@
 #define MASTER_CONFIG_H
 
 #include "master/sources.h"
+#include "shared/sys/conf_parse.h"
 #include "shared/sys/link.h"
 
 /* NULL with *err naming place, key and reason. For start, check and reload
  * alike, so that what `check` accepts can be run. */
 struct conf *config_load(struct sources *s, struct gp_error *err) GP_WUR;
+
+/* Judge one value alone, before it is a configuration's. *err holds the rest of
+ * a sentence that begins with the key, and never the value. */
+enum gp_code config_check_value(const struct conf_row *row, struct span text,
+	struct gp_error *err) GP_WUR;
 
 /* Take the values of all keys that need a restart from `now`, and log which
  * would have been different. */
