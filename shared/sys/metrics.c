@@ -89,6 +89,29 @@ metrics_observe(struct metrics_times *t, int64_t us)
 	metrics_add(&t->sum_us, (uint64_t)us);
 }
 
+int64_t
+metrics_quantile_us(const uint64_t buckets[METRICS_BUCKETS], unsigned permille)
+{
+	double all = 0, below = 0, rank;
+
+	for (size_t i = 0; i < METRICS_BUCKETS; i++)
+		all += (double)buckets[i];
+	if (all <= 0)
+		return -1;
+	rank = all * MIN(permille, 1000) / 1000;
+	for (size_t i = 0; i < ARRAY_LEN(bounds_us); i++) {
+		const double in = (double)buckets[i];
+		const int64_t low = i > 0 ? bounds_us[i - 1] : 0;
+
+		if (in > 0 && below + in >= rank)
+			return low +
+				(int64_t)((double)(bounds_us[i] - low) *
+					(rank - below) / in);
+		below += in;
+	}
+	return bounds_us[ARRAY_LEN(bounds_us) - 1];
+}
+
 /* --- sums ----------------------------------------------------------------- */
 
 static const _Atomic uint64_t *

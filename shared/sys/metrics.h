@@ -77,6 +77,14 @@ void metrics_observe(struct metrics_times *t, int64_t us);
 void metrics_sum(
 	struct metrics *to, const struct metrics *from, bool with_gauges);
 
+/*
+ * The time in us that so many thousandths of the observations do not pass,
+ * taken from buckets as metrics_times has them, evenly spread in each; the
+ * highest bound for those above it, -1 if there are none.
+ */
+int64_t metrics_quantile_us(
+	const uint64_t buckets[METRICS_BUCKETS], unsigned permille);
+
 /* All figures to 0. */
 void metrics_clear(struct metrics *m);
 
