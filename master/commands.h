@@ -38,6 +38,9 @@
 	EXIT_CODE(EXIT_PLACES, 73,                                             \
 		"the directory of the state or of the log, or the pid file, "  \
 		"cannot be made or written")                                   \
+	EXIT_CODE(EXIT_OTHER_VERSION, 76,                                      \
+		"the running service is another version than the command")     \
+	EXIT_CODE(EXIT_DENIED, 77, "only root may do that")                    \
 	EXIT_CODE(EXIT_CONFIG, 78,                                             \
 		"the configuration or a file that it names is wrong or "       \
 		"cannot be read")
@@ -76,6 +79,7 @@ command_fn cmd_keygen;    /* cmd_keygen.c */
 command_fn cmd_translate; /* cmd_translate.c */
 command_fn cmd_count;     /* cmd_count.c */
 command_fn cmd_stats;     /* cmd_stats.c */
+command_fn cmd_top;       /* cmd_top.c */
 
 /* Complain on stderr and return EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) GP_PRINTF(2, 3);

@@ -50,6 +50,8 @@ static const struct command {
 		"count the tokens of a text or a request" },
 	{ "stats", cmd_stats, "[OPTIONS]",
 		"sums of the history, as a table, CSV or JSON" },
+	{ "top", cmd_top, "[OPTIONS]",
+		"watch the running service in the terminal" },
 	{ "version", cmd_version, "", "tell the version" },
 	{ "help", cmd_help, "", "this text" },
 };
