@@ -58,6 +58,11 @@ static const char *const steps[] = {
 	"CREATE INDEX request_time ON request (time_us);"
 	"CREATE TABLE minute (" GROUP_COLUMNS ") WITHOUT ROWID;"
 	"CREATE TABLE hour (" GROUP_COLUMNS ") WITHOUT ROWID;",
+	"ALTER TABLE request ADD COLUMN messages INTEGER;"
+	"ALTER TABLE request ADD COLUMN max_tokens INTEGER;"
+	"ALTER TABLE request ADD COLUMN thinking INTEGER;"
+	"ALTER TABLE request ADD COLUMN vision INTEGER;"
+	"ALTER TABLE request ADD COLUMN window INTEGER;",
 };
 /* clang-format on */
 

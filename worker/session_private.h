@@ -27,6 +27,7 @@ struct session_note {
 	int64_t head_us, body_us, first_us;
 	uint64_t bytes_in, bytes_sent, bytes_received, bytes_out;
 	struct span asked; /* model */
+	int64_t messages, max_tokens, thinking;
 	unsigned sends;    /* upstream was asked so often */
 	bool is_reused;
 };
@@ -124,6 +125,8 @@ void session_tell_end(const struct session *s);
 /* --- session_record.c --- */
 
 void session_note_begin(struct session *s);
+/* What the client asks for. */
+void session_note_request(struct session *s, const struct llm_req *r);
 /* Note the time, if *at has none yet. */
 void session_note_time(const struct session *s, int64_t *at);
 /* The head of upstream's answer is there. */

@@ -18,7 +18,29 @@ session_note_begin(struct session *s)
 		.first_us = -1,
 		.bytes_in = buf_len(&s->client->body),
 		.asked = SPAN_EMPTY,
+		.thinking = -1,
 	};
+}
+
+void
+session_note_request(struct session *s, const struct llm_req *r)
+{
+	struct session_note *const n = &s->note;
+	size_t last = SIZE_MAX;
+
+	n->messages = 0;
+	for (size_t i = 0; i < r->turns.n; i++) {
+		const struct llm_turn *const t = &r->turns.v[i];
+
+		/* One message may become two turns. */
+		if (t->role != LLM_SYSTEM && t->source != last)
+			n->messages++;
+		last = t->source;
+	}
+	n->max_tokens = r->max_tokens;
+	n->thinking = r->think.mode == LLM_THINK_UNSET ?
+		-1 :
+		r->think.mode == LLM_THINK_ON;
 }
 
 static int64_t
@@ -126,6 +148,9 @@ put_note(const struct session *s, struct record *r)
 	r->bytes_received = (int64_t)n->bytes_received;
 	r->bytes_out = (int64_t)n->bytes_out;
 	r->asked = n->asked;
+	r->messages = n->messages;
+	r->max_tokens = n->max_tokens;
+	r->thinking = n->thinking;
 	r->notice_count = xlate_notice_count(s->xlate);
 	r->removed = cut->messages;
 	r->original_tokens = cut->messages > 0 ? cut->original_tokens : 0;
@@ -150,6 +175,8 @@ session_record(const struct session *s, struct span client)
 	r.dialect = span_cstr(c->dialect->name);
 	if (s->choice.route.upstream != NULL) {
 		r.model = s->choice.route.model;
+		r.window = s->choice.route.info->context_tokens;
+		r.vision = xlate_is_vision(s->xlate);
 		if (s->note.sends > 0)
 			r.upstream = span_cstr(s->choice.route.upstream->name);
 	}

@@ -75,6 +75,7 @@ pick_route(struct session *s)
 
 	/* It may point into the body, which goes first. */
 	s->note.asked = arena_dup(&s->arena, model);
+	session_note_request(s, r);
 	router_pick(s->worker->router, model, xlate_needs_vision(s->xlate),
 		c->dialect, &s->arena, &s->choice);
 	/* Once, also if it has to be read again. */

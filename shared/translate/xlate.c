@@ -211,6 +211,12 @@ xlate_removed(const struct xlate *x)
 	return &x->removed;
 }
 
+bool
+xlate_is_vision(const struct xlate *x)
+{
+	return x->enc_env.context.is_vision;
+}
+
 const struct llm_tally *
 xlate_tally(const struct xlate *x)
 {

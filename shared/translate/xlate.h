@@ -200,6 +200,8 @@ struct llm_usage xlate_shown_usage(const struct xlate *x);
 enum xlate_remedy xlate_remedy(const struct xlate *x);
 /* What was left out because the window is too small. */
 const struct llm_removed *xlate_removed(const struct xlate *x);
+/* The model is asked as one that sees images; after xlate_write. */
+bool xlate_is_vision(const struct xlate *x);
 /* Value of x-glmproxy-notice; complete once the state is not pending. */
 void xlate_notices(const struct xlate *x, struct buf *to);
 /* Add one of the caller's own, before xlate_write. */

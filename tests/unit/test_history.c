@@ -208,7 +208,7 @@ test_add(void **state)
 
 	(void)state;
 	open_db(&d);
-	assert_int_equal(ask("PRAGMA user_version"), 1);
+	assert_int_equal(ask("PRAGMA user_version"), 2);
 	assert_int_equal(ask("PRAGMA auto_vacuum"), 2);
 	buf_init(&rows, 65536);
 	put_row(&rows, HOUR_US + 5);
@@ -240,6 +240,39 @@ test_add(void **state)
 	buf_fini(&rows);
 }
 
+/* A database of an earlier version, with a row in it. */
+static void
+test_migration(void **state)
+{
+	struct history_db d;
+	struct buf rows;
+	size_t n;
+
+	(void)state;
+	open_db(&d);
+	buf_init(&rows, 65536);
+	put_row(&rows, HOUR_US);
+	add(HOUR_US, SPAN("m"));
+	assert_int_equal(
+		history_db_add(&d, sums, buf_span(&rows), &n), HISTORY_DB_DONE);
+	history_db_close(&d);
+	tell("ALTER TABLE request DROP COLUMN messages;"
+	     "ALTER TABLE request DROP COLUMN max_tokens;"
+	     "ALTER TABLE request DROP COLUMN thinking;"
+	     "ALTER TABLE request DROP COLUMN vision;"
+	     "ALTER TABLE request DROP COLUMN window;"
+	     "PRAGMA user_version = 1");
+	open_db(&d);
+	assert_int_equal(
+		history_db_add(&d, sums, buf_span(&rows), &n), HISTORY_DB_DONE);
+	assert_int_equal(n, 1);
+	assert_int_equal(ask("SELECT count(*) FROM request"), 2);
+	assert_int_equal(
+		ask("SELECT count(*) FROM request WHERE vision = 0"), 1);
+	history_db_close(&d);
+	buf_fini(&rows);
+}
+
 static void
 test_troubles(void **state)
 {
@@ -262,7 +295,7 @@ test_troubles(void **state)
 		history_db_add(&d, sums, SPAN_EMPTY, &n), HISTORY_DB_DONE);
 	history_db_close(&d);
 	/* A later version is left alone. */
-	tell("PRAGMA user_version = 2");
+	tell("PRAGMA user_version = 3");
 	assert_int_equal(history_db_open(&d), HISTORY_DB_FAILED);
 	assert_non_null(strstr(d.why, "later version"));
 	assert_null(d.db);
@@ -352,6 +385,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_groups_run_out, begin, end),
 		cmocka_unit_test_setup_teardown(test_add, begin, end),
+		cmocka_unit_test_setup_teardown(test_migration, begin, end),
 		cmocka_unit_test_setup_teardown(test_troubles, begin, end),
 		cmocka_unit_test_setup_teardown(test_set_aside, begin, end),
 		cmocka_unit_test_setup_teardown(test_prune, begin, end),
