@@ -7,11 +7,13 @@
 #include "admin/calibration.h"
 #include "admin/disk.h"
 #include "admin/history.h"
+#include "admin/logs.h"
 #include "admin/pages.h"
 #include "admin/resolver.h"
 #include "admin/snapshot.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+#include "shared/sys/serverlog.h"
 
 #define BEAT_MS (LINK_BEAT_MS / 2)
 /* Answers here are short: what is under way is done well before. */
@@ -24,6 +26,7 @@ struct admin {
 	struct pages pages;
 	struct calibration calibration;
 	struct history *history;
+	struct logs *logs;
 	struct ev_io dead_pipe;
 	struct ev_timer beat;
 	struct ev_timer deadline;
@@ -49,6 +52,7 @@ on_beat(struct ev_timer *t)
 	link_beat(a->link, now_ms);
 	snapshot_sample(a->link, now_ms, &sample);
 	watch_take(&a->pages.watch, &sample);
+	serverlog_follow(atomic_load(&a->link->shm->log_epoch));
 	calibration_turn(&a->calibration, now_ms);
 	ev_timer_start(&a->beat, BEAT_MS);
 }
@@ -108,7 +112,8 @@ begin(struct admin *a, const struct link *link)
 	on_beat(&a->beat);
 	a->server = http_server_new(
 		a->ev, link->listeners, link->nlisteners, &options);
-	a->history = history_start(a->ev, link);
+	a->logs = logs_start(link);
+	a->history = history_start(a->ev, link, a->logs);
 	a->pages.history = a->history;
 	resolver_start(link);
 	disk_start(link->conf);
@@ -121,7 +126,7 @@ end(struct admin *a)
 	a->pages.history = NULL;
 	calibration_save(&a->calibration);
 	/* The disk hangs: so would every way to end in order. */
-	if (!history_stop(&a->history))
+	if (!history_stop(&a->history) || !logs_stop(&a->logs))
 		_exit(0);
 	calibration_close(&a->calibration);
 	http_server_free(&a->server);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "admin/history_private.h"
+#include "admin/logs.h"
 #include "admin/resolver.h"
 #include "shared/base/check.h"
 #include "shared/sys/clock.h"
@@ -41,8 +42,9 @@ put_spool(struct history *h, struct span entry)
 
 /* Returns how many entries there were. */
 static size_t
-drain_ring(struct history *h, struct ring *r)
+drain_ring(struct history *h, int slot)
 {
+	struct ring *const r = shm_ring(h->link->shm, slot);
 	char room[RING_ENTRY_MAX];
 	struct ring_reader k;
 	struct span entry;
@@ -50,11 +52,14 @@ drain_ring(struct history *h, struct ring *r)
 
 	ring_begin(&k, r);
 	(void)pthread_mutex_lock(&h->mutex);
+	logs_begin(h->logs);
 	while (n < ENTRIES_MOST && ring_next(&k, room, &entry)) {
 		n++;
 		if (h->link->conf->history)
 			put_spool(h, entry);
+		logs_put(h->logs, slot, entry);
 	}
+	logs_end(h->logs);
 	/* It should not wait for the end of the second. */
 	if (buf_len(&h->spool) > HISTORY_SPOOL_MAX / 4)
 		(void)pthread_cond_signal(&h->wakes);
@@ -98,6 +103,7 @@ drain(struct history *h)
 		if (!h->is_our_turn)
 			return false;
 		count_inherited(h);
+		logs_take_turn(h->logs);
 	}
 	for (uint32_t i = 0; i < used; i++) {
 		struct ring *const r = shm_ring(m, (int)i);
@@ -105,7 +111,7 @@ drain(struct history *h)
 		if (ring_is_empty(r))
 			continue;
 		is_busy = is_busy || ring_waiting(r) > HURRY_BYTES;
-		is_busy = drain_ring(h, r) == ENTRIES_MOST || is_busy;
+		is_busy = drain_ring(h, (int)i) == ENTRIES_MOST || is_busy;
 	}
 	return is_busy;
 }
@@ -137,7 +143,7 @@ start_thread(struct history *h)
 }
 
 struct history *
-history_start(struct ev *ev, const struct link *link)
+history_start(struct ev *ev, const struct link *link, struct logs *logs)
 {
 	struct history *const h = calloc(1, sizeof(*h));
 	pthread_condattr_t attr;
@@ -145,6 +151,7 @@ history_start(struct ev *ev, const struct link *link)
 	if (h == NULL)
 		fatal(1, "memory");
 	h->link = link;
+	h->logs = logs;
 	h->metrics = &link_slot(link)->metrics;
 	h->lock_fd = -1;
 	h->is_written = true;

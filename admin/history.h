@@ -18,6 +18,7 @@
 #include "shared/sys/link.h"
 
 struct history;
+struct logs;
 
 struct history_state {
 	bool is_on;          /* by configuration */
@@ -26,8 +27,9 @@ struct history_state {
 	uint64_t rows, lost; /* ever: in the database, missing there */
 };
 
-/* Begin to empty the rings; starts the thread. */
-struct history *history_start(struct ev *ev, const struct link *link);
+/* Begin to empty the rings; starts the thread. The log files get the same. */
+struct history *history_start(
+	struct ev *ev, const struct link *link, struct logs *logs);
 
 /* Empty the rings once more, write what is there, stop. Takes at most about a
  * second; false if the thread hangs, and then the process should end without

@@ -14,6 +14,7 @@
 struct history {
 	const struct link *link;
 	struct metrics *metrics; /* each word is one thread's */
+	struct logs *logs;
 	struct ev_timer timer;
 	bool is_our_turn; /* to empty the rings */
 	pthread_t thread;

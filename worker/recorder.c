@@ -11,7 +11,7 @@ recorder_put(struct worker *w, const struct record *r)
 	char bytes[RECORD_MAX];
 	size_t n;
 
-	if (!w->conf->history)
+	if (!w->conf->history && !w->conf->upstream_log)
 		return;
 	n = record_write(r, bytes);
 	if (ring_put(shm_ring(w->link->shm, w->link->slot),

@@ -10,6 +10,7 @@
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+#include "shared/sys/serverlog.h"
 #include "worker/accept.h"
 #include "worker/client.h"
 #include "worker/counting.h"
@@ -141,6 +142,8 @@ on_beat(struct ev_timer *t)
 	struct worker *w = &m->worker;
 
 	link_beat(w->link, ev_now_ms(w->ev));
+	serverlog_follow(atomic_load_explicit(
+		&w->link->shm->log_epoch, memory_order_relaxed));
 	atomic_store_explicit(
 		&w->metrics->buffered_bytes, w->buffered, memory_order_relaxed);
 	atomic_store_explicit(&w->metrics->cpu_us, (uint64_t)clock_cpu_us(),

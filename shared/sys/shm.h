@@ -81,6 +81,11 @@ struct shm {
 	_Atomic uint32_t retirements; /* twice their number; odd: under way */
 	_Atomic uint32_t slots_used;  /* the first so many were ever claimed */
 	_Atomic uint32_t drained; /* 1: load balancers are to send nothing */
+	/* Another number: stderr, if it is a file of ours, is to be opened
+	 * anew. */
+	_Atomic uint32_t log_epoch;
+	/* Admin: how often it has rotated that file. */
+	_Atomic uint32_t log_rotations;
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));

@@ -461,7 +461,7 @@ class Reload(ProcessCase):
         self.start()
         old = self.workers()
         at = self.signal(signal.SIGUSR1)
-        self.wait_log(r"debug master.*SIGUSR1", at)
+        self.wait_log(r"debug master.*log files are opened again", at)
         self.ask()
         self.assertEqual(self.workers(), old)
 
