@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_start.c - `glmproxy start`: the service in the background. */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,8 +13,8 @@
 #include "master/master.h"
 #include "master/pidfile.h"
 #include "shared/sys/clock.h"
+#include "shared/sys/serverlog.h"
 
-#define LOG_NAME    "server.log"
 #define START_MS    (LINK_READY_MS + 5000)
 #define PROGRESS_MS 1000
 /* Of the log, to find why a start failed. */
@@ -28,21 +27,20 @@ open_log(const struct conf *c, char path[PATH_MAX], struct gp_error *err)
 {
 	char dir[PATH_MAX];
 	char user[256];
+	char group[256];
 	int fd;
 
+	(void)snprintf(group, sizeof(group), "%.*s", SPAN_ARG(c->group));
 	(void)snprintf(user, sizeof(user), "%.*s", SPAN_ARG(c->user));
 	paths_absolute(dir, c->log_dir);
 	if (paths_make_dir(dir, 0750, user, err) != GP_OK)
 		return -1;
-	if (snprintf(path, PATH_MAX, "%s/" LOG_NAME, dir) >= PATH_MAX) {
-		(void)gp_fail(err, GP_E_LIMIT, "path too long: %s", dir);
-		return -1;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0)
-		(void)gp_fail(err, GP_E_SYSTEM, "cannot open %s: %s", path,
-			strerror(errno));
-	return fd;
+	fd = serverlog_open(dir, path, PATH_MAX, err);
+	/* The admin process rotates it, the workers open it again then. */
+	if (fd < 0 || paths_give(path, user, group, err) == GP_OK)
+		return fd;
+	(void)close(fd);
+	return -1;
 }
 
 static _Noreturn void

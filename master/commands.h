@@ -80,6 +80,7 @@ command_fn cmd_translate; /* cmd_translate.c */
 command_fn cmd_count;     /* cmd_count.c */
 command_fn cmd_stats;     /* cmd_stats.c */
 command_fn cmd_top;       /* cmd_top.c */
+command_fn cmd_logs;      /* cmd_logs.c */
 
 /* Complain on stderr and return EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) GP_PRINTF(2, 3);

@@ -52,6 +52,7 @@ static const struct command {
 		"sums of the history, as a table, CSV or JSON" },
 	{ "top", cmd_top, "[OPTIONS]",
 		"watch the running service in the terminal" },
+	{ "logs", cmd_logs, "[OPTIONS]", "list the log files, tidy up" },
 	{ "version", cmd_version, "", "tell the version" },
 	{ "help", cmd_help, "", "this text" },
 };

@@ -18,6 +18,7 @@
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+#include "shared/sys/serverlog.h"
 
 /* How often heartbeats are looked at. */
 #define TURN_MS 1000
@@ -113,6 +114,21 @@ open_pid_file(struct master *m, const struct conf *c, struct gp_error *err)
 	return m->pid_fd < 0 ? err->code : GP_OK;
 }
 
+/* The service does without, and the admin process says so. */
+static void
+open_log_dir(struct master *m, const struct conf *c)
+{
+	char dir[PATH_MAX];
+	struct gp_error err;
+
+	m->log_rotations = atomic_load(&m->shm->log_rotations);
+	serverlog_init(c->log_dir, atomic_load(&m->shm->log_epoch));
+	paths_absolute(dir, c->log_dir);
+	if (c->upstream_log &&
+		paths_make_dir(dir, 0750, m->user, &err) != GP_OK)
+		log_warnx("log_dir: %s", err.text);
+}
+
 static void
 choose_user(struct master *m, const struct conf *c)
 {
@@ -172,6 +188,7 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 		rc = open_pid_file(m, c, err);
 	if (rc != GP_OK)
 		return places_code(rc);
+	open_log_dir(m, c);
 	rc = listeners_open(&m->listeners, c, m->user, m->group, err);
 	return rc == GP_OK ? EXIT_DONE : EXIT_ADDRESS;
 }
@@ -321,6 +338,27 @@ check_barred(struct master *m, int64_t now_ms)
 
 /* --- the loop ------------------------------------------------------------- */
 
+/* The log has been moved: all processes open it again by its name. */
+static void
+next_log_epoch(const struct master *m)
+{
+	const uint32_t epoch = atomic_load(&m->shm->log_epoch) + 1;
+
+	atomic_store(&m->shm->log_epoch, epoch);
+	serverlog_follow(epoch);
+	log_debug("log files are opened again");
+}
+
+static void
+watch_log(struct master *m)
+{
+	const uint32_t n = atomic_load(&m->shm->log_rotations);
+
+	if (n != m->log_rotations)
+		next_log_epoch(m);
+	m->log_rotations = n;
+}
+
 static void
 take_signals(struct master *m, int64_t now_ms)
 {
@@ -336,7 +374,7 @@ take_signals(struct master *m, int64_t now_ms)
 	if (proc_signal_take(SIGUSR2))
 		m->wants_upgrade = true;
 	if (proc_signal_take(SIGUSR1))
-		log_debug("SIGUSR1: there are no log files to open again");
+		next_log_epoch(m);
 	if (proc_signal_take(MASTER_SIGNAL_DRAIN))
 		set_drained(m, true);
 	if (proc_signal_take(MASTER_SIGNAL_UNDRAIN))
@@ -413,6 +451,7 @@ run_loop(struct master *m)
 			reap(m, now_ms);
 		take_signals(m, now_ms);
 		take_orders(m);
+		watch_log(m);
 		if (m->is_stopping)
 			stop_turn(m, now_ms);
 		else

@@ -38,6 +38,7 @@ struct master {
 	bool is_up;              /* live has taken over */
 	bool wants_reload, wants_upgrade;
 	bool has_told_barred;
+	uint32_t log_rotations; /* of shm, as seen last */
 
 	pid_t upgrade_pid; /* the new program checking itself; 0: none */
 	int64_t upgrade_until_ms;
