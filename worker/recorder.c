@@ -33,8 +33,8 @@ recorder_class(enum llm_fail kind, char out[RECORDER_CLASS_MAX])
 }
 
 void
-recorder_refused(
-	struct client *c, const struct llm_failure *f, struct span request_id)
+recorder_refused(struct client *c, const struct llm_failure *f,
+	struct span request_id, size_t bytes_out)
 {
 	char class[RECORDER_CLASS_MAX];
 	char name[KEYS_CLIENT_MAX];
@@ -49,6 +49,7 @@ recorder_refused(
 	r.is_count = c->purpose == LLM_COUNT;
 	r.status = c->dialect->fail_status(f);
 	r.bytes_in = (int64_t)buf_len(&c->body);
+	r.bytes_out = (int64_t)bytes_out;
 	r.request = request_id;
 	r.client = span_cstr(name);
 	r.dialect = span_cstr(c->dialect->name);

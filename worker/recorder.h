@@ -14,8 +14,8 @@ void recorder_put(struct worker *w, const struct record *r);
 
 /* The record of a chat or count that was refused before it could begin. Nothing
  * for other requests. */
-void recorder_refused(
-	struct client *c, const struct llm_failure *f, struct span request_id);
+void recorder_refused(struct client *c, const struct llm_failure *f,
+	struct span request_id, size_t bytes_out);
 
 /* The class of a failure in small letters; NUL-terminated. */
 void recorder_class(enum llm_fail kind, char out[RECORDER_CLASS_MAX]);

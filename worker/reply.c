@@ -59,15 +59,26 @@ retry_after(const struct llm_failure *f)
 				       dflt;
 }
 
+static const struct dialect *
+dialect_of(const struct client *c)
+{
+	return c->dialect != NULL ? c->dialect :
+				    dialect_by_head(client_head(c));
+}
+
+void
+reply_failure_body(const struct client *c, const struct llm_failure *f,
+	struct span request_id, struct buf *to)
+{
+	dialect_of(c)->fail_encode(f, LLM_BODY, request_id, to);
+}
+
 void
 reply_failure_as(struct client *c, const struct llm_failure *f,
-	struct span request_id, struct span more)
+	struct span request_id, struct span more, struct span body)
 {
-	const struct dialect *d = c->dialect != NULL ?
-		c->dialect :
-		dialect_by_head(client_head(c));
+	const struct dialect *d = dialect_of(c);
 	struct buf *out = reply_begin(c, d->fail_status(f));
-	struct buf body;
 
 	tally_failure(c->worker->metrics, f->kind);
 	http_out_field(out, d->request_id_header, request_id);
@@ -84,10 +95,7 @@ reply_failure_as(struct client *c, const struct llm_failure *f,
 	if (f->trace.n > 0)
 		http_out_field(out, "x-glmproxy-upstream-id", f->trace);
 	buf_put(out, more);
-	buf_init(&body, 65536);
-	d->fail_encode(f, LLM_BODY, request_id, &body);
-	reply_end(c, "application/json", buf_span(&body));
-	buf_fini(&body);
+	reply_end(c, "application/json", body);
 }
 
 void
@@ -96,8 +104,12 @@ reply_failure(struct client *c, const struct llm_failure *f)
 	uint64_t random[XLATE_ID_WORDS] = { worker_random(c->worker),
 		worker_random(c->worker), worker_random(c->worker) };
 	char id[4 + XLATE_ID_LEN + 1] = "req_";
+	struct buf body;
 
 	xlate_make_id(random, id + 4);
-	recorder_refused(c, f, span_cstr(id));
-	reply_failure_as(c, f, span_cstr(id), SPAN_EMPTY);
+	buf_init(&body, REPLY_FAILURE_MAX);
+	reply_failure_body(c, f, span_cstr(id), &body);
+	recorder_refused(c, f, span_cstr(id), buf_len(&body));
+	reply_failure_as(c, f, span_cstr(id), SPAN_EMPTY, buf_span(&body));
+	buf_fini(&body);
 }

@@ -14,11 +14,17 @@ struct buf *reply_begin(struct client *c, unsigned status);
 void reply_end(struct client *c, const char *content_type, struct span body);
 
 /* A failure in the dialect of the request's path (or, where that does not
- * tell, of its headers), with all its header fields. request_id: empty for a
- * fresh one. more: other fields, each with its line end. c may be gone
- * afterwards. */
+ * tell, of its headers): its body, appended to `to`; and the answer with that
+ * body and all header fields. more: other fields, each with its line end. c may
+ * be gone afterwards. */
+void reply_failure_body(const struct client *c, const struct llm_failure *f,
+	struct span request_id, struct buf *to);
 void reply_failure_as(struct client *c, const struct llm_failure *f,
-	struct span request_id, struct span more);
+	struct span request_id, struct span more, struct span body);
+/* Both, with a fresh id, and a record. */
 void reply_failure(struct client *c, const struct llm_failure *f);
+
+/* Bytes of such a body, at most. */
+#define REPLY_FAILURE_MAX 65536
 
 #endif

@@ -188,6 +188,7 @@ end_failed(struct session *s)
 	char id[64];
 	struct span req = span_head(session_id(s), sizeof(id)), limits;
 	struct arena texts;
+	struct buf body;
 
 	if (f.is_vague)
 		log_sent(s);
@@ -197,17 +198,19 @@ end_failed(struct session *s)
 		f.completion_tokens = s->refusal.first_completion;
 		f.limit_tokens = s->refusal.first_limit;
 	}
+	buf_init(&body, REPLY_FAILURE_MAX);
+	reply_failure_body(c, &f, req, &body);
+	s->note.bytes_out = buf_len(&body);
 	/* The texts must outlive the session's arena. */
 	arena_init(&texts);
-	f.message = arena_dup(&texts, f.message);
-	f.param = arena_dup(&texts, f.param);
 	f.reset = arena_dup(&texts, f.reset);
 	f.trace = arena_dup(&texts, f.trace);
 	limits = arena_dup(&texts, s->limits);
 	memcpy(id, req.p, req.n);
 	session_tell_end(s);
 	session_free(s);
-	reply_failure_as(c, &f, span_of(id, req.n), limits);
+	reply_failure_as(c, &f, span_of(id, req.n), limits, buf_span(&body));
+	buf_fini(&body);
 	arena_fini(&texts);
 }
 

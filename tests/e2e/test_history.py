@@ -175,19 +175,24 @@ class Records(Helpers, Case):
     def test_failures(self):
         proxy = self.own_proxy()
         self.expect_log("refused")
-        ask(proxy.address, "A", DIALECTS["A"].body(
+        a = ask(proxy.address, "A", DIALECTS["A"].body(
             user("[[error status=429 code=1302]]")), key="k")
         r = self.row(proxy)
+        self.assertEqual(r["bytes_out"], len(a.response.body))
         self.assertEqual((r["status"], r["code"], r["error"]),
                          (429, 1302, "rate"))
         self.assertIsNone(r["input"])
         # Refused by its head, by its body.
-        self.assertEqual(proxy.post("/v1/messages", {}, key=None).status, 401)
+        a = proxy.post("/v1/messages", {}, key=None)
+        self.assertEqual(a.status, 401)
         r = self.row(proxy)
+        self.assertEqual(r["bytes_out"], len(a.body))
         self.assertEqual((r["status"], r["error"], r["upstream"]),
                          (401, "auth", ""))
-        self.assertEqual(proxy.post("/v1/messages", b"{").status, 400)
+        a = proxy.post("/v1/messages", b"{")
+        self.assertEqual(a.status, 400)
         r = self.row(proxy)
+        self.assertEqual(r["bytes_out"], len(a.body))
         self.assertEqual((r["status"], r["error"], r["model"]),
                          (400, "bad_request", ""))
         # Other pages are nothing to remember.
