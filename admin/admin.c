@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "admin/access.h"
 #include "admin/calibration.h"
 #include "admin/disk.h"
 #include "admin/history.h"
@@ -25,6 +26,7 @@ struct admin {
 	struct http_server *server;
 	struct pages pages;
 	struct calibration calibration;
+	struct access access;
 	struct history *history;
 	struct logs *logs;
 	struct ev_io dead_pipe;
@@ -102,6 +104,8 @@ begin(struct admin *a, const struct link *link)
 	a->link = link;
 	a->pages.link = link;
 	a->pages.calibration = &a->calibration;
+	a->pages.access = &a->access;
+	access_init(&a->access, link->conf);
 	proc_signals_watch(signals, ARRAY_LEN(signals));
 	a->ev = ev_new();
 	ev_io_init(&a->dead_pipe, a->ev, on_dead_pipe);

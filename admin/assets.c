@@ -86,7 +86,6 @@ assets_answer_page(
 	a->cache_control = "no-cache";
 	http_out_field_cstr(
 		&a->fields, "content-security-policy", ASSETS_POLICY);
-	http_out_field_cstr(&a->fields, "referrer-policy", "no-referrer");
 	put(head, f, a);
 }
 

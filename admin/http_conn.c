@@ -191,6 +191,9 @@ put_answer(struct http_conn *c, const struct http_head *head,
 		http_out_field_u64(out, "content-length", buf_len(&a->body));
 	http_out_field_cstr(out, "cache-control", a->cache_control);
 	http_out_field_cstr(out, "x-content-type-options", "nosniff");
+	http_out_field_cstr(out, "referrer-policy", "no-referrer");
+	http_out_field_cstr(out, "cross-origin-resource-policy", "same-origin");
+	http_out_field_cstr(out, "x-frame-options", "DENY");
 	buf_put(out, buf_span(&a->fields));
 	if (c->closes)
 		http_out_field_cstr(out, "connection", "close");

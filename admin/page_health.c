@@ -202,6 +202,26 @@ put_verdict(struct jout *j, const struct health *h)
 	jout_arr_end(j);
 }
 
+/* Enough for load balancers, and no more. */
+void
+page_health_short(const struct pages *p, const struct http_request *request,
+	struct http_answer *a)
+{
+	struct health_facts f;
+	struct health h;
+	struct jout j;
+
+	(void)request;
+	page_get_facts(p, &f);
+	health_judge(&f, &h);
+	a->status = health_http_status(h.status);
+	jout_init(&j, &a->body);
+	jout_obj(&j);
+	jout_kv_cstr(&j, "status", health_word(h.status));
+	jout_obj_end(&j);
+	buf_putc(&a->body, '\n');
+}
+
 void
 page_health(const struct pages *p, const struct http_request *request,
 	struct http_answer *a)

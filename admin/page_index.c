@@ -51,8 +51,11 @@ page_index(const struct pages *p, const struct http_request *request,
 		"<p>The service is <b>%s</b>.</p>\n<ul>\n",
 		GLMPROXY_VERSION, health_word(h.status));
 	for (const struct page *page = pages_table; page->path.n > 0; page++)
-		buf_printf(&a->body, "<li><a href=\"%.*s\">%.*s</a>: %s</li>\n",
-			SPAN_ARG(page->path), SPAN_ARG(page->path), page->what);
+		if (page->what != NULL)
+			buf_printf(&a->body,
+				"<li><a href=\"%.*s\">%.*s</a>: %s</li>\n",
+				SPAN_ARG(page->path), SPAN_ARG(page->path),
+				page->what);
 	buf_puts(&a->body, "</ul>\n");
 	put_history(p, &a->body);
 	buf_puts(&a->body, "<h2>Tokens</h2>\n");

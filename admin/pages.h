@@ -13,12 +13,14 @@
 #include "admin/http_server.h"
 #include "shared/sys/link.h"
 
+struct access;
 struct calibration;
 struct history;
 
 struct pages {
 	const struct link *link;
 	struct history *history;
+	struct access *access;
 	const struct calibration *calibration;
 	struct watch watch; /* sampled by the owner */
 };
@@ -27,11 +29,20 @@ struct pages {
 typedef void page_fn(const struct pages *p, const struct http_request *request,
 	struct http_answer *answer);
 
+enum page_method {
+	PAGE_GET,  /* and HEAD */
+	PAGE_POST, /* JSON */
+	PAGE_FORM  /* POST, of a form without fields */
+};
+
 struct page {
 	struct span path;
 	page_fn *make;
 	const char *content_type;
-	const char *what; /* for the list on the first page */
+	const char *what; /* for the list on the first page; NULL: not there */
+	enum page_method method;
+	/* What is shown without the token, where one is needed; NULL: 401. */
+	page_fn *make_for_strangers;
 };
 
 /* An empty path ends it. */
@@ -41,8 +52,9 @@ extern const struct page pages_table[];
 void pages_answer(void *ctx, const struct http_request *request,
 	struct http_answer *answer);
 
-page_fn api_openapi, api_quota, api_usage, page_health, page_index,
-	page_metrics;
+page_fn api_drain, api_login, api_openapi, api_quota, api_session, api_undrain,
+	api_usage, page_health, page_health_short, page_index, page_login,
+	page_login_needed, page_logout, page_metrics;
 
 /* What several pages tell. */
 void page_get_facts(const struct pages *p, struct health_facts *out);
