@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include "admin/access.h"
+#include "admin/api_events.h"
+#include "admin/api_history.h"
 #include "admin/calibration.h"
 #include "admin/disk.h"
 #include "admin/history.h"
 #include "admin/logs.h"
 #include "admin/pages.h"
 #include "admin/resolver.h"
+#include "admin/sampler.h"
 #include "admin/snapshot.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
@@ -25,6 +28,9 @@ struct admin {
 	struct ev *ev;
 	struct http_server *server;
 	struct pages pages;
+	struct api_events events;
+	struct sampler sampler;
+	struct history_read *reader;
 	struct calibration calibration;
 	struct access access;
 	struct history *history;
@@ -45,6 +51,19 @@ on_dead_pipe(struct ev_io *io, unsigned what)
 }
 
 static void
+sample_figures(struct admin *a, int64_t now_ms)
+{
+	static struct metrics all;
+	struct sampler_sums sums;
+
+	if (!sampler_is_due(&a->sampler, now_ms))
+		return;
+	shm_totals(a->link->shm, &all);
+	sampler_sums_of(&all, &sums);
+	sampler_put(&a->sampler, &sums, now_ms);
+}
+
+static void
 on_beat(struct ev_timer *t)
 {
 	struct admin *const a = CONTAINER_OF(t, struct admin, beat);
@@ -56,6 +75,7 @@ on_beat(struct ev_timer *t)
 	watch_take(&a->pages.watch, &sample);
 	serverlog_follow(atomic_load(&a->link->shm->log_epoch));
 	calibration_turn(&a->calibration, now_ms);
+	sample_figures(a, now_ms);
 	ev_timer_start(&a->beat, BEAT_MS);
 }
 
@@ -118,7 +138,14 @@ begin(struct admin *a, const struct link *link)
 		a->ev, link->listeners, link->nlisteners, &options);
 	a->logs = logs_start(link);
 	a->history = history_start(a->ev, link, a->logs);
+	a->reader = history_read_new(
+		a->ev, conf->state_dir, api_history_answer, &a->pages);
+	api_events_init(&a->events, a->ev, &a->pages);
+	a->pages.server = a->server;
 	a->pages.history = a->history;
+	a->pages.reader = a->reader;
+	a->pages.events = &a->events;
+	a->pages.sampler = &a->sampler;
 	resolver_start(link);
 	disk_start(link->conf);
 	link_ready(link);
@@ -130,8 +157,10 @@ end(struct admin *a)
 	a->pages.history = NULL;
 	calibration_save(&a->calibration);
 	/* The disk hangs: so would every way to end in order. */
-	if (!history_stop(&a->history) || !logs_stop(&a->logs))
+	if (!history_stop(&a->history) || !logs_stop(&a->logs) ||
+		!history_read_free(&a->reader))
 		_exit(0);
+	api_events_stop(&a->events);
 	calibration_close(&a->calibration);
 	http_server_free(&a->server);
 	ev_timer_stop(&a->beat);

@@ -24,6 +24,11 @@
 /* At the end the workers may go on: the next process takes over from here. */
 #define LAST_DRAINS 20
 
+const char *const history_aside_names[HISTORY_ASIDE] = {
+	"history.db-corrupt-1",
+	"history.db-corrupt-2",
+};
+
 /* --- from the rings into the spool ---------------------------------------- */
 
 static void
@@ -211,6 +216,7 @@ history_get_state(struct history *h, struct history_state *out)
 	(void)pthread_mutex_lock(&h->mutex);
 	out->is_written = h->is_written;
 	memcpy(out->why, h->why, sizeof(out->why));
+	memcpy(out->aside, h->aside, sizeof(out->aside));
 	(void)pthread_mutex_unlock(&h->mutex);
 	shm_totals(h->link->shm, &all);
 	out->rows = metrics_get(&all.history_rows);

@@ -20,11 +20,16 @@
 struct history;
 struct logs;
 
+/* Databases that were set aside and are kept. */
+#define HISTORY_ASIDE 2
+extern const char *const history_aside_names[HISTORY_ASIDE];
+
 struct history_state {
 	bool is_on;          /* by configuration */
 	bool is_written;     /* the last attempt went well, or there was none */
 	char why[256];       /* the trouble, if there is one */
 	uint64_t rows, lost; /* ever: in the database, missing there */
+	bool aside[HISTORY_ASIDE]; /* files that are there */
 };
 
 /* Begin to empty the rings; starts the thread. The log files get the same. */

@@ -3,7 +3,8 @@
  * history_db.h - the database of the history: its tables, its upkeep and its
  * troubles. For one thread.
  *
- *	request   a row for each request, or for a sample of them
+ *	request   a row for each request, or for a sample of them; found by
+ *		  time, and by client, model or failure and then time
  *	minute    sums, by what history_sums.h tells apart
  *	hour      the same, by the hour
  *
@@ -16,6 +17,9 @@
 
 #include "admin/history_sums.h"
 #include "shared/base/buf.h"
+
+/* Steps that a database of today has gone through. */
+#define HISTORY_DB_VERSION 3
 
 struct sqlite3;
 struct sqlite3_stmt;

@@ -25,6 +25,7 @@ struct history {
 	bool stops;
 	bool is_written;
 	char why[256];
+	bool aside[HISTORY_ASIDE];
 
 	/* The thread's alone. */
 	int lock_fd;

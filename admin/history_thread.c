@@ -176,6 +176,24 @@ get_lock(struct store *s)
 	return false;
 }
 
+/* Somebody may have removed them; so look once for each opening. */
+static void
+look_aside(struct store *s)
+{
+	const struct span dir = s->h->link->conf->state_dir;
+	bool aside[HISTORY_ASIDE];
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < HISTORY_ASIDE; i++) {
+		(void)snprintf(path, sizeof(path), "%.*s/%s", SPAN_ARG(dir),
+			history_aside_names[i]);
+		aside[i] = access(path, F_OK) == 0;
+	}
+	(void)pthread_mutex_lock(&s->h->mutex);
+	memcpy(s->h->aside, aside, sizeof(aside));
+	(void)pthread_mutex_unlock(&s->h->mutex);
+}
+
 static void
 take_result(struct store *s, enum history_db_result result)
 {
@@ -217,6 +235,7 @@ get_database(struct store *s)
 	if (clock_mono_ms() < s->retry_ms || !get_lock(s))
 		return false;
 	result = history_db_open(&s->db);
+	look_aside(s);
 	if (result != HISTORY_DB_DONE)
 		take_result(s, result);
 	return result == HISTORY_DB_DONE;

@@ -5,27 +5,27 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "admin/http_answer.h"
 #include "shared/http/out.h"
-#include "shared/json/jout.h"
 #include "shared/sys/log.h"
 #include "shared/sys/sock.h"
 
-#define READ_BYTES   16384
-#define INPUT_MAX    (HTTP_HEAD_MAX + READ_BYTES)
-#define ANSWER_MAX   (8u << 20)
-#define FIELDS_MAX   (HTTP_HEAD_MAX / 2)
-#define KEEP_BYTES   16384
-#define LINGER_MS    1000
-#define LINGER_BYTES (1u << 20)
+#define READ_BYTES    16384
+#define INPUT_MAX     (HTTP_HEAD_MAX + READ_BYTES)
+#define STREAM_SNDBUF 32768
+#define KEEP_BYTES    16384
+#define LINGER_MS     1000
+#define LINGER_BYTES  (1u << 20)
 
 enum conn_state {
 	CONN_IDLE,   /* no byte of a request yet */
 	CONN_HEAD,   /* in the middle of a head */
 	CONN_BODY,   /* reading a body */
+	CONN_WAIT,   /* the answer comes later */
 	CONN_WRITE,  /* an answer is on its way out */
+	CONN_STREAM, /* an answer without end is */
 	CONN_LINGER, /* all is said; waiting for the client to close */
 };
 
@@ -38,6 +38,7 @@ struct http_conn {
 	struct sock_addr peer;
 	struct buf in, out, body;
 	enum conn_state state;
+	uint64_t ticket; /* of the request */
 	bool has_answered_once;
 	bool closes;     /* after the answer */
 	uint64_t thrown; /* bytes, while lingering */
@@ -54,6 +55,7 @@ http_conn_drop(struct list *link)
 
 	list_remove(&c->link);
 	c->env->nconns--;
+	c->env->nstreams -= c->state == CONN_STREAM;
 	ev_timer_stop(&c->timer);
 	if (c->io.fd >= 0) {
 		const int fd = c->io.fd;
@@ -77,6 +79,27 @@ close_conn(struct http_conn *c)
 	env->gone(env->gone_ctx);
 }
 
+/* What the connection is watched for. */
+static unsigned
+wants_of(const struct http_conn *c)
+{
+	switch (c->state) {
+	case CONN_WAIT:
+		return 0;
+	case CONN_WRITE:
+		return EV_WRITE;
+	case CONN_STREAM:
+		/* Who says nothing more has left. */
+		return EV_HUP | (buf_len(&c->out) > 0 ? EV_WRITE : 0u);
+	case CONN_IDLE:
+	case CONN_HEAD:
+	case CONN_BODY:
+	case CONN_LINGER:
+		break;
+	}
+	return EV_READ;
+}
+
 static void
 set_state(struct http_conn *c, enum conn_state state)
 {
@@ -95,14 +118,22 @@ set_state(struct http_conn *c, enum conn_state state)
 	case CONN_BODY:
 		limit_ms = o->body_ms;
 		break;
+	case CONN_WAIT:
+		limit_ms = HTTP_SERVER_LATER_MS;
+		break;
 	case CONN_WRITE:
+	case CONN_STREAM:
 		limit_ms = o->write_ms;
 		break;
 	case CONN_LINGER:
 		break;
 	}
-	ev_timer_start(&c->timer, limit_ms);
-	ev_io_want(&c->io, state == CONN_WRITE ? EV_WRITE : EV_READ);
+	/* A stream may have nothing to say for any time. */
+	if (state == CONN_STREAM && buf_len(&c->out) == 0)
+		ev_timer_stop(&c->timer);
+	else
+		ev_timer_start(&c->timer, limit_ms);
+	ev_io_want(&c->io, wants_of(c));
 }
 
 /* Say that nothing more comes, then read what the client still sends, so that
@@ -122,87 +153,81 @@ http_conn_retire(struct list *link)
 	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
 
 	c->closes = true;
-	if (c->state == CONN_IDLE)
+	if (c->state == CONN_IDLE) {
 		close_conn(c);
+	} else if (c->state == CONN_STREAM) {
+		c->env->nstreams--;
+		if (buf_len(&c->out) > 0)
+			set_state(c, CONN_WRITE);
+		else
+			linger(c);
+	}
 }
 
 /* --- answering ------------------------------------------------------------ */
 
 static void
-put_date(struct buf *out)
-{
-	char text[64];
-	const time_t now = time(NULL);
-	struct tm tm;
-
-	if (gmtime_r(&now, &tm) != NULL &&
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) >
-			0)
-		http_out_field_cstr(out, "date", text);
-}
-
-void
-http_answer_refuse(struct http_answer *a, unsigned status, const char *text)
-{
-	struct jout j;
-
-	buf_reset(&a->fields, 0);
-	buf_reset(&a->body, 0);
-	a->status = status;
-	a->content_type = "application/json";
-	a->cache_control = "no-store";
-	jout_init(&j, &a->body);
-	jout_obj(&j);
-	jout_kv_cstr(&j, "error", text);
-	jout_obj_end(&j);
-	buf_putc(&a->body, '\n');
-}
-
-static void
-begin_answer(struct http_answer *a)
-{
-	*a = (struct http_answer){
-		.status = 200,
-		.content_type = "text/plain; charset=utf-8",
-		.cache_control = "no-store",
-	};
-	buf_init(&a->fields, FIELDS_MAX);
-	buf_init(&a->body, ANSWER_MAX);
-}
-
-static void
-end_answer(struct http_answer *a)
-{
-	buf_fini(&a->fields);
-	buf_fini(&a->body);
-}
-
-static void
 put_answer(struct http_conn *c, const struct http_head *head,
-	const struct http_answer *a)
+	struct http_answer *a)
 {
-	struct buf *const out = &c->out;
-
-	http_out_status(out, a->status);
-	put_date(out);
-	http_out_field_cstr(out, "content-type", a->content_type);
-	/* Of what a 304 does not send no length is to be told. */
-	if (a->status != 304)
-		http_out_field_u64(out, "content-length", buf_len(&a->body));
-	http_out_field_cstr(out, "cache-control", a->cache_control);
-	http_out_field_cstr(out, "x-content-type-options", "nosniff");
-	http_out_field_cstr(out, "referrer-policy", "no-referrer");
-	http_out_field_cstr(out, "cross-origin-resource-policy", "same-origin");
-	http_out_field_cstr(out, "x-frame-options", "DENY");
-	buf_put(out, buf_span(&a->fields));
-	if (c->closes)
-		http_out_field_cstr(out, "connection", "close");
-	else if (head != NULL && head->minor == 0)
-		http_out_field_cstr(out, "connection", "keep-alive");
-	http_out_end(out);
+	if (a->body.bad || a->fields.bad)
+		http_answer_refuse(a, 500, http_reason(500));
+	http_answer_put_head(a, head, c->closes, &c->out);
 	if (head == NULL || head->method != HTTP_METHOD_HEAD)
-		buf_put(out, buf_span(&a->body));
+		buf_put(&c->out, buf_span(&a->body));
 	set_state(c, CONN_WRITE);
+}
+
+static void
+refuse(struct http_conn *c, unsigned status)
+{
+	struct http_answer a;
+
+	c->closes = true;
+	http_answer_init(&a);
+	http_answer_refuse(&a, status, http_reason(status));
+	put_answer(c, NULL, &a);
+	http_answer_fini(&a);
+}
+
+static void
+begin_stream(struct http_conn *c, struct http_answer *a)
+{
+	const struct http_head *const head = http_msg_head(c->msg);
+	int bytes = STREAM_SNDBUF;
+
+	if (c->env->nstreams >= HTTP_SERVER_STREAMS_MAX) {
+		a->how = HTTP_ANSWER_WHOLE;
+		http_answer_refuse(a, 503,
+			"too many streams of events are open; close one");
+		put_answer(c, head, a);
+		return;
+	}
+	/* What the kernel takes for a client that does not read is lost. */
+	(void)setsockopt(
+		c->io.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	c->closes = true;
+	put_answer(c, head, a);
+	if (a->how != HTTP_ANSWER_STREAM || head->method == HTTP_METHOD_HEAD)
+		return;
+	c->env->nstreams++;
+	set_state(c, CONN_STREAM);
+}
+
+static void
+finish_answer(struct http_conn *c, struct http_answer *a)
+{
+	switch (a->how) {
+	case HTTP_ANSWER_WHOLE:
+		put_answer(c, http_msg_head(c->msg), a);
+		break;
+	case HTTP_ANSWER_LATER:
+		set_state(c, CONN_WAIT);
+		break;
+	case HTTP_ANSWER_STREAM:
+		begin_stream(c, a);
+		break;
+	}
 }
 
 static void
@@ -214,30 +239,34 @@ answer(struct http_conn *c)
 		.head = head,
 		.body = buf_span(&c->body),
 		.peer = &c->peer,
+		.ticket = ++c->env->ntickets,
 	};
 	struct http_answer a;
 
+	c->ticket = request.ticket;
 	if (!head->keep_alive || c->env->is_draining)
 		c->closes = true;
-	begin_answer(&a);
+	http_answer_init(&a);
 	o->fn(o->ctx, &request, &a);
-	if (a.body.bad || a.fields.bad)
-		http_answer_refuse(&a, 500, http_reason(500));
-	put_answer(c, head, &a);
-	end_answer(&a);
+	finish_answer(c, &a);
+	http_answer_fini(&a);
 	buf_reset(&c->body, 0);
 }
 
-static void
-refuse(struct http_conn *c, unsigned status)
+void
+http_conn_answer(
+	struct list *link, uint64_t ticket, http_later_fn *fn, void *ctx)
 {
+	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
 	struct http_answer a;
 
-	c->closes = true;
-	begin_answer(&a);
-	http_answer_refuse(&a, status, http_reason(status));
-	put_answer(c, NULL, &a);
-	end_answer(&a);
+	if (c->state != CONN_WAIT || c->ticket != ticket)
+		return;
+	http_answer_init(&a);
+	fn(ctx, &a);
+	a.how = HTTP_ANSWER_WHOLE;
+	put_answer(c, http_msg_head(c->msg), &a);
+	http_answer_fini(&a);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -316,8 +345,8 @@ write_some(struct http_conn *c)
 		return errno == EAGAIN || errno == EINTR;
 	buf_consume(&c->out, (size_t)n);
 	if (n > 0)
-		set_state(c, CONN_WRITE);
-	if (buf_len(&c->out) > 0)
+		set_state(c, c->state);
+	if (buf_len(&c->out) > 0 || c->state == CONN_STREAM)
 		return true;
 	buf_reset(&c->out, KEEP_BYTES);
 	c->has_answered_once = true;
@@ -331,6 +360,27 @@ write_some(struct http_conn *c)
 	return true;
 }
 
+void
+http_conn_send(struct list *link, struct span text)
+{
+	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
+	const bool is_waiting = buf_len(&c->out) > 0;
+
+	if (c->state != CONN_STREAM)
+		return;
+	if (buf_len(&c->out) + text.n > HTTP_SERVER_BACKLOG_MAX) {
+		close_conn(c);
+		return;
+	}
+	buf_put(&c->out, text);
+	/* What it has waited for so far still has its own deadline. */
+	if (is_waiting)
+		return;
+	set_state(c, CONN_STREAM);
+	if (!write_some(c))
+		close_conn(c);
+}
+
 /* --- events --------------------------------------------------------------- */
 
 /* Look at what has been read, up to the next answer: a client that sends many
@@ -338,7 +388,8 @@ write_some(struct http_conn *c)
 static void
 run(struct http_conn *c)
 {
-	while (c->state != CONN_WRITE && c->state != CONN_LINGER &&
+	while ((c->state == CONN_IDLE || c->state == CONN_HEAD ||
+		       c->state == CONN_BODY) &&
 		take_step(c)) {
 	}
 }
@@ -352,6 +403,10 @@ on_io(struct ev_io *io, unsigned what)
 	if (c->state == CONN_WRITE) {
 		/* Writing tells whether the other side is really gone. */
 		goes_on = write_some(c);
+	} else if (c->state == CONN_STREAM) {
+		goes_on = (what & EV_HUP) == 0 && write_some(c);
+	} else if (c->state == CONN_WAIT) {
+		goes_on = false;
 	} else if (what & (EV_READ | EV_HUP)) {
 		goes_on = read_some(c);
 		if (goes_on)
@@ -368,6 +423,8 @@ on_timer(struct ev_timer *t)
 
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)
 		refuse(c, 408);
+	else if (c->state == CONN_WAIT)
+		refuse(c, 503);
 	else
 		close_conn(c);
 }
@@ -385,7 +442,7 @@ http_conn_open(struct http_conn_env *env, int fd, const struct sock_addr *peer)
 	env->nconns++;
 	c->msg = http_msg_new(HTTP_REQUEST);
 	buf_init(&c->in, INPUT_MAX);
-	buf_init(&c->out, ANSWER_MAX + HTTP_HEAD_MAX);
+	buf_init(&c->out, HTTP_ANSWER_MAX + HTTP_HEAD_MAX);
 	buf_init(&c->body, HTTP_SERVER_BODY_MAX);
 	ev_io_init(&c->io, env->ev, on_io);
 	ev_timer_init(&c->timer, env->ev, on_timer);

@@ -17,6 +17,8 @@ struct http_conn_env {
 	bool is_draining;
 	struct list conns;
 	size_t nconns;
+	size_t nstreams;
+	uint64_t ntickets;
 	http_conn_gone_fn *gone;
 	void *gone_ctx;
 };
@@ -26,6 +28,11 @@ void http_conn_open(
 	struct http_conn_env *env, int fd, const struct sock_addr *peer);
 /* Close one of env->conns without telling `gone`. */
 void http_conn_drop(struct list *link);
+/* The answer that it waits for, if it does and has this ticket. */
+void http_conn_answer(
+	struct list *link, uint64_t ticket, http_later_fn *fn, void *ctx);
+/* If it is a stream. May close it. */
+void http_conn_send(struct list *link, struct span text);
 /* Close it if no request is under way, else after the answer. */
 void http_conn_retire(struct list *link);
 

@@ -105,6 +105,27 @@ http_server_new(struct ev *ev, const int *listeners, size_t n,
 }
 
 void
+http_server_answer(
+	struct http_server *s, uint64_t ticket, http_later_fn *fn, void *ctx)
+{
+	LIST_EACH (&s->env.conns, it, safe)
+		http_conn_answer(it, ticket, fn, ctx);
+}
+
+void
+http_server_send(struct http_server *s, struct span text)
+{
+	LIST_EACH (&s->env.conns, it, safe)
+		http_conn_send(it, text);
+}
+
+size_t
+http_server_streams(const struct http_server *s)
+{
+	return s->env.nstreams;
+}
+
+void
 http_server_drain(struct http_server *s)
 {
 	s->env.is_draining = true;

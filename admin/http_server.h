@@ -2,9 +2,10 @@
 /*
  * http_server.h - a small HTTP/1.1 server for the admin port.
  *
- * Answers are made whole by one callback, which also gets the request's body,
- * up to a limit. Keep-alive and pipelining work; a client that is slow to send
- * or to read is dropped. Knows nothing of what is served.
+ * Answers are made by one callback, which also gets the request's body, up to a
+ * limit. An answer is whole at once, or comes later, or is the beginning of a
+ * stream without end. Keep-alive and pipelining work; a client that is slow to
+ * send or to read is dropped. Knows nothing of what is served.
  */
 #ifndef ADMIN_HTTP_SERVER_H
 #define ADMIN_HTTP_SERVER_H
@@ -16,15 +17,32 @@
 
 #define HTTP_SERVER_CONNECTIONS_MAX 128
 #define HTTP_SERVER_BODY_MAX        65536
+#define HTTP_SERVER_STREAMS_MAX     16
+/* A stream that has so much to be sent belongs to a client that does not read.
+ */
+#define HTTP_SERVER_BACKLOG_MAX (1u << 20)
+/* An answer that is to come later comes within this time, or 503 does. */
+#define HTTP_SERVER_LATER_MS 10000
 
 /* Valid during the call. */
 struct http_request {
 	const struct http_head *head;
 	struct span body;
 	const struct sock_addr *peer;
+	uint64_t ticket; /* for http_server_answer; no two have the same */
+};
+
+enum http_answer_how {
+	HTTP_ANSWER_WHOLE,
+	/* http_server_answer makes it; what is in it is thrown away. */
+	HTTP_ANSWER_LATER,
+	/* The body is the beginning, http_server_send adds to it. 503 instead
+	 * when there are HTTP_SERVER_STREAMS_MAX. */
+	HTTP_ANSWER_STREAM,
 };
 
 struct http_answer {
+	enum http_answer_how how;
 	unsigned status;
 	const char *content_type;
 	const char *cache_control; /* "no-store" so far */
@@ -32,7 +50,7 @@ struct http_answer {
 	struct buf body;
 };
 
-/* Fill in the answer: status 200, no fields and an empty body so far. */
+/* Fill in the answer: whole, status 200, no fields and an empty body so far. */
 typedef void http_server_fn(void *ctx, const struct http_request *request,
 	struct http_answer *answer);
 
@@ -56,8 +74,20 @@ struct http_server *http_server_new(struct ev *ev, const int *listeners,
 	size_t n, const struct http_server_options *options);
 void http_server_free(struct http_server **s);
 
-/* Accept nothing more, close idle connections, end the others after their
- * answer. */
+/* A callback like http_server_fn. */
+typedef void http_later_fn(void *ctx, struct http_answer *answer);
+
+/* The answer to a request that was told to wait for it. fn is not called if its
+ * client has left or was told 503 meanwhile. */
+void http_server_answer(
+	struct http_server *s, uint64_t ticket, http_later_fn *fn, void *ctx);
+
+/* Add to all streams; those that have too much to be sent are dropped. */
+void http_server_send(struct http_server *s, struct span text);
+size_t http_server_streams(const struct http_server *s);
+
+/* Accept nothing more, close idle connections, end streams, end the others
+ * after their answer. */
 void http_server_drain(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 

@@ -21,14 +21,34 @@ const struct page pages_table[] = {
 		"figures in the Prometheus text format", PAGE_GET, NULL },
 	{ SPAN_INIT("/openapi.json"), api_openapi, JSON,
 		"the interface below /api/, for programs", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/usage"), api_usage, JSON,
-		"requests, tokens and cache hits by client and model, as "
-		"JSON",
+	{ SPAN_INIT("/api/overview"), api_overview, JSON,
+		"everything at a glance", PAGE_GET, NULL },
+	{ SPAN_INIT("/api/events"), api_events,
+		"text/event-stream; charset=utf-8",
+		"the same each second, as events", PAGE_GET, NULL },
+	{ SPAN_INIT("/api/live"), api_live, JSON, "requests under way",
 		PAGE_GET, NULL },
+	{ SPAN_INIT("/api/workers"), api_workers, JSON, "the processes",
+		PAGE_GET, NULL },
+	{ SPAN_INIT("/api/config"), api_config, JSON,
+		"the effective configuration", PAGE_GET, NULL },
+	{ SPAN_INIT("/api/usage"), api_usage, JSON,
+		"requests, tokens and cache hits by client and model", PAGE_GET,
+		NULL },
 	{ SPAN_INIT("/api/quota"), api_quota, JSON,
 		"what z.ai said of limits: by key, with the time at which they "
-		"renew, as JSON",
+		"renew",
 		PAGE_GET, NULL },
+	{ SPAN_INIT("/api/calibration"), api_calibration, JSON,
+		"what has been learned of token counts", PAGE_GET, NULL },
+	{ SPAN_INIT("/api/requests"), api_requests, JSON,
+		"requests of the history", PAGE_QUERY, NULL },
+	{ SPAN_INIT("/api/requests/"), api_request, JSON, NULL, PAGE_BELOW,
+		NULL },
+	{ SPAN_INIT("/api/series"), api_series, JSON,
+		"sums of the history by time", PAGE_QUERY, NULL },
+	{ SPAN_INIT("/api/totals"), api_totals, JSON, "sums of the history",
+		PAGE_QUERY, NULL },
 	{ SPAN_INIT("/api/session"), api_session, JSON, NULL, PAGE_GET, NULL },
 	{ SPAN_INIT("/api/login"), api_login, JSON, NULL, PAGE_POST,
 		api_login },
@@ -49,27 +69,46 @@ is_get(const struct http_request *r)
 		r->head->method == HTTP_METHOD_HEAD;
 }
 
+static bool
+is_below(struct span path, struct span top)
+{
+	return path.n > top.n && span_starts(path, top);
+}
+
 static const struct page *
 find(struct span path)
 {
 	for (const struct page *p = pages_table; p->path.n > 0; p++)
-		if (span_eq(path, p->path))
+		if (p->method == PAGE_BELOW ? is_below(path, p->path) :
+					      span_eq(path, p->path))
 			return p;
 	return NULL;
 }
 
-/* False with a refusal. */
+/* False with a refusal, as below. */
 static bool
-takes(const struct page *page, const struct http_request *r,
+takes_get(const struct page *page, const struct http_request *r,
 	struct http_answer *a)
 {
-	if (page->method == PAGE_GET) {
-		if (is_get(r))
-			return true;
+	if (!is_get(r)) {
 		http_answer_refuse(a, 405, "only GET and HEAD are served here");
 		http_out_field_cstr(&a->fields, "allow", "GET, HEAD");
 		return false;
 	}
+	if (page->method != PAGE_QUERY && r->head->query.n > 0 &&
+		span_starts(page->path, SPAN("/api/"))) {
+		http_answer_refuse(a, 400, "this takes no parameters");
+		return false;
+	}
+	return true;
+}
+
+static bool
+takes(const struct page *page, const struct http_request *r,
+	struct http_answer *a)
+{
+	if (page->method != PAGE_POST && page->method != PAGE_FORM)
+		return takes_get(page, r, a);
 	if (r->head->method != HTTP_METHOD_POST) {
 		http_answer_refuse(a, 405, "only POST is served here");
 		http_out_field_cstr(&a->fields, "allow", "POST");

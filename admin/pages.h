@@ -14,13 +14,20 @@
 #include "shared/sys/link.h"
 
 struct access;
+struct api_events;
 struct calibration;
 struct history;
+struct history_read;
+struct sampler;
 
 struct pages {
 	const struct link *link;
+	struct http_server *server;
 	struct history *history;
+	struct history_read *reader;
+	struct api_events *events;
 	struct access *access;
+	const struct sampler *sampler;
 	const struct calibration *calibration;
 	struct watch watch; /* sampled by the owner */
 };
@@ -30,9 +37,11 @@ typedef void page_fn(const struct pages *p, const struct http_request *request,
 	struct http_answer *answer);
 
 enum page_method {
-	PAGE_GET,  /* and HEAD */
-	PAGE_POST, /* JSON */
-	PAGE_FORM  /* POST, of a form without fields */
+	PAGE_GET,   /* and HEAD; below /api/ without a query */
+	PAGE_QUERY, /* the same, and it judges the query itself */
+	PAGE_BELOW, /* PAGE_GET for all paths that begin so, not for this */
+	PAGE_POST,  /* JSON */
+	PAGE_FORM   /* POST, of a form without fields */
 };
 
 struct page {
@@ -52,8 +61,11 @@ extern const struct page pages_table[];
 void pages_answer(void *ctx, const struct http_request *request,
 	struct http_answer *answer);
 
-page_fn api_drain, api_login, api_openapi, api_quota, api_session, api_undrain,
-	api_usage, page_health, page_health_short, page_index, page_login,
+page_fn api_calibration, api_config, api_drain, api_events, api_live, api_login,
+	api_openapi, api_overview, api_quota, api_request, api_requests,
+	api_series, api_session, api_totals, api_undrain, api_usage,
+	api_workers;
+page_fn page_health, page_health_short, page_index, page_login,
 	page_login_needed, page_logout, page_metrics;
 
 /* What several pages tell. */

@@ -150,6 +150,16 @@ unsigned conf_unix_mode(const struct conf *c);
 /* The text of choice v of an ENUM key's list, "" past its end. */
 struct span conf_enum_text(const char *choices, int v);
 
+/* One effective value, for people. Valid during the call. */
+struct conf_shown {
+	struct span key, value; /* any bytes; a secret is masked */
+	struct span origin;     /* as of conf_print */
+	bool is_secret;
+};
+
+typedef void conf_show_fn(void *ctx, const struct conf_shown *shown);
+void conf_each(const struct conf *c, conf_show_fn *fn, void *ctx);
+
 /* Every effective value, one `key = value  # origin` line each, secrets
  * masked. origin: built-in, file, environment NAME or command line. */
 void conf_print(const struct conf *c, struct buf *out);

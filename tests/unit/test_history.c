@@ -208,7 +208,7 @@ test_add(void **state)
 
 	(void)state;
 	open_db(&d);
-	assert_int_equal(ask("PRAGMA user_version"), 2);
+	assert_int_equal(ask("PRAGMA user_version"), HISTORY_DB_VERSION);
 	assert_int_equal(ask("PRAGMA auto_vacuum"), 2);
 	buf_init(&rows, 65536);
 	put_row(&rows, HOUR_US + 5);
@@ -256,7 +256,9 @@ test_migration(void **state)
 	assert_int_equal(
 		history_db_add(&d, sums, buf_span(&rows), &n), HISTORY_DB_DONE);
 	history_db_close(&d);
-	tell("ALTER TABLE request DROP COLUMN messages;"
+	tell("DROP INDEX request_client; DROP INDEX request_model;"
+	     "DROP INDEX request_failed;"
+	     "ALTER TABLE request DROP COLUMN messages;"
 	     "ALTER TABLE request DROP COLUMN max_tokens;"
 	     "ALTER TABLE request DROP COLUMN thinking;"
 	     "ALTER TABLE request DROP COLUMN vision;"
@@ -295,7 +297,7 @@ test_troubles(void **state)
 		history_db_add(&d, sums, SPAN_EMPTY, &n), HISTORY_DB_DONE);
 	history_db_close(&d);
 	/* A later version is left alone. */
-	tell("PRAGMA user_version = 3");
+	tell("PRAGMA user_version = 1000");
 	assert_int_equal(history_db_open(&d), HISTORY_DB_FAILED);
 	assert_non_null(strstr(d.why, "later version"));
 	assert_null(d.db);
