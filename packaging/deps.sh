@@ -20,7 +20,7 @@ build="gcc libc6-dev make pkg-config:pkg-config libmbedtls-dev libjsmn-dev zlib1
 vocab="ca-certificates npm:npm python3:python3"
 demo="$build libjansson-dev curl:curl python3:python3 openssl:openssl"
 test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
-	manpages-zh fortunes-zh"
+	manpages-zh fortunes-zh chromium:chromium"
 prometheus="prometheus:prometheus prometheus:promtool"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
