@@ -33,6 +33,8 @@ struct exchange {
 	size_t sent;           /* bytes of head and body together */
 	int64_t head_timeout_ms, silence_timeout_ms;
 	const char *context;
+	struct turns *turns; /* NULL: permits are not counted */
+	struct turn turn;
 	struct ev_timer timer;
 	struct ev_defer begin;
 	struct inflate *inflate;
@@ -56,6 +58,8 @@ exchange_stop(struct exchange *x)
 	ev_timer_stop(&x->timer);
 	ev_defer_stop(&x->begin);
 	conn_close(&x->conn);
+	if (x->turns != NULL)
+		turn_end(x->turns, &x->turn);
 	inflate_free(&x->inflate);
 	buf_fini(&x->head);
 	buf_fini(&x->body);
@@ -480,6 +484,9 @@ exchange_start(struct upstreams *u, const struct exchange_request *req,
 	x->head_timeout_ms = req->head_timeout_ms;
 	x->silence_timeout_ms = req->silence_timeout_ms;
 	x->context = req->context;
+	x->turns = req->turns;
+	if (req->turns != NULL)
+		turn_move(&x->turn, req->turn);
 	take_buf(&x->head, req->head);
 	if (buf_len(req->body) <= SMALL_BODY) {
 		buf_put(&x->head, buf_span(req->body));

@@ -20,6 +20,7 @@
 #include "shared/sys/conf.h"
 #include "shared/sys/ev.h"
 #include "shared/sys/shm.h"
+#include "worker/turn.h"
 
 struct upstreams; /* all upstreams of a worker: addresses, TLS, pools */
 struct exchange;
@@ -65,6 +66,10 @@ struct exchange_request {
 	int64_t head_timeout_ms;
 	int64_t silence_timeout_ms;
 	const char *context; /* for log lines, e.g. "req=..."; must live */
+	/* A permit that goes with the request and is given back when its
+	 * connection is closed or free again; turns NULL: there is none. */
+	struct turns *turns;
+	struct turn *turn;
 };
 
 /* Begin. The bytes of head and body are taken over (the bufs are left empty),

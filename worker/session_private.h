@@ -55,15 +55,19 @@ struct session {
 	bool is_live;              /* it has one, or is counted */
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
-	/* A translated request that waits, and until when. */
+	/* A translated request that waits, and until when at most. */
 	struct buf request;
 	struct ev_timer wait;
+	struct turn turn; /* the permit, until it is sent */
+	uint64_t key;     /* turn_key_of, 0: not known yet */
+	int64_t asked_us; /* since when it waits for its turn */
 	int64_t pause_ms; /* before it is sent */
 	unsigned retries; /* further tries so far */
 	int64_t begun_us; /* clock_mono_us */
 	bool is_routed;
 	bool keeps_size;        /* xlate is told the same again */
 	bool is_waiting;        /* request holds it; the timer runs */
+	bool is_queued;         /* for its turn, not for a pause to end */
 	bool has_lost_upstream; /* no connection, or it has ended */
 	bool has_first;         /* of the answer's pieces */
 	bool is_sample;         /* the exact count is to be learned from it */

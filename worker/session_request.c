@@ -52,6 +52,8 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 		.head_timeout_ms = w->conf->request_timeout_ms,
 		.silence_timeout_ms = stall_limit(s),
 		.context = session_id(s).p,
+		.turns = w->turns,
+		.turn = &s->turn,
 	};
 
 	s->note.bytes_sent = u.body_bytes;

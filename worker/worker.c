@@ -196,6 +196,8 @@ begin(struct worker_main *m, const struct link *link)
 	w->upstreams = upstreams_new(w->ev, w->conf, m->router.upstreams,
 		m->router.nupstreams,
 		m->router.has_proxy ? &m->router.proxy : NULL, w->metrics);
+	if (w->conf->key_concurrency > 0)
+		w->turns = turns_new(w->ev, link);
 	ev_io_init(&m->dead_pipe, w->ev, on_dead_pipe);
 	ev_io_start(&m->dead_pipe, link->dead_fd, EV_READ);
 	ev_timer_init(&m->beat, w->ev, on_beat);
@@ -224,6 +226,7 @@ end(struct worker_main *m)
 	ev_timer_stop(&m->deadline);
 	ev_io_stop(&m->dead_pipe);
 	upstreams_free(&w->upstreams);
+	turns_free(&w->turns);
 	router_fini(&m->router);
 	xlate_scratch_fini(&w->scratch);
 	ev_free(&w->ev);

@@ -28,6 +28,7 @@ struct worker {
 	struct ev *ev;
 	struct router *router;
 	struct upstreams *upstreams;
+	struct turns *turns; /* NULL: key_concurrency is off */
 	struct xlate_scratch scratch;
 	const struct vocab *vocab; /* NULL: none was found */
 	struct list countings;     /* counting.h */

@@ -18,15 +18,19 @@
 /* How often a reader looks again when a writer came between. */
 #define READ_TRIES 8
 
-/* The whole mapping: struct shm, the rings, the tables of live chats. */
+/* The whole mapping: struct shm, the rings, the tables of live chats, those of
+ * permits. */
 #define RINGS_AT                                                               \
 	((sizeof(struct shm) + _Alignof(struct ring) - 1) /                    \
 		_Alignof(struct ring) * _Alignof(struct ring))
-#define LIVE_AT   (RINGS_AT + SHM_SLOTS * sizeof(struct ring))
-#define SHM_BYTES (LIVE_AT + SHM_SLOTS * sizeof(struct live))
+#define LIVE_AT    (RINGS_AT + SHM_SLOTS * sizeof(struct ring))
+#define PERMITS_AT (LIVE_AT + SHM_SLOTS * sizeof(struct live))
+#define SHM_BYTES  (PERMITS_AT + SHM_SLOTS * sizeof(struct permits))
 
 _Static_assert(_Alignof(struct ring) % _Alignof(struct live) == 0,
 	"the tables follow the rings");
+_Static_assert(_Alignof(struct live) % _Alignof(struct permits) == 0,
+	"those of permits follow them");
 
 /* --- the mapping ---------------------------------------------------------- */
 
@@ -70,7 +74,9 @@ layout_hash(void)
 		offsetof(struct ring, bytes), RING_ENTRY_MAX, LIVE_AT,
 		sizeof(struct live), sizeof(struct live_row),
 		sizeof(struct live_names), offsetof(struct live_row, names),
-		offsetof(struct live_row, phase) };
+		offsetof(struct live_row, phase), PERMITS_AT,
+		sizeof(struct permits_row), PERMITS_PLACES,
+		offsetof(struct shm_slot, has_permits) };
 	uint64_t h = hash_add(0xcbf29ce484222325u, sizes, sizeof(sizes));
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -204,6 +210,22 @@ shm_live_mut(struct shm *m, int slot)
 	return (struct live *)(void *)((char *)m + LIVE_AT) + slot;
 }
 
+const struct permits *
+shm_permits(const struct shm *m, int slot)
+{
+	GP_ASSERT(slot >= 0 && slot < SHM_SLOTS);
+	return (const struct permits *)(const void *)((const char *)m +
+		       PERMITS_AT) +
+		slot;
+}
+
+struct permits *
+shm_permits_mut(struct shm *m, int slot)
+{
+	GP_ASSERT(slot >= 0 && slot < SHM_SLOTS);
+	return (struct permits *)(void *)((char *)m + PERMITS_AT) + slot;
+}
+
 static int
 find_free(struct shm *m)
 {
@@ -251,6 +273,10 @@ shm_retire(struct shm *m, int slot_index)
 	slot = &m->slots[slot_index];
 	if (atomic_load(&slot->role) == SHM_FREE)
 		return;
+	/* What it had in flight died with it. */
+	if (atomic_load(&slot->has_permits) != 0)
+		permits_clear(shm_permits_mut(m, slot_index));
+	atomic_store(&slot->has_permits, 0);
 	atomic_fetch_add(&m->retirements, 1); /* odd: under way */
 	metrics_sum(&m->retired, &slot->metrics, false);
 	clear_slot(slot);

@@ -5,6 +5,7 @@
  *	header | hosts | calibration | usage | quota | retired | slot 0 | ...
  *	... | ring of slot 0 | ring of slot 1 | ...
  *	... | live chats of slot 0 | live chats of slot 1 | ...
+ *	... | permits of slot 0 | permits of slot 1 | ...
  *
  * One writer per word: a worker its slot, admin the addresses, the master the
  * rest; only what has been learned of token counts (calib.h), what clients have
@@ -17,8 +18,8 @@
  * Each slot has a ring (ring.h), written by the child whose slot it is and read
  * by the admin process. It stays as it is when the child is gone: what was not
  * read then is read later, also behind what the slot's next child has written.
- * The rings and the tables of live chats (live.h) are no part of struct shm;
- * what nobody has touched of them is no memory.
+ * The rings, the tables of live chats (live.h) and of permits (permits.h) are
+ *no part of struct shm; what nobody has touched of them is no memory.
  */
 #ifndef SYS_SHM_H
 #define SYS_SHM_H
@@ -29,6 +30,7 @@
 #include "shared/sys/calib.h"
 #include "shared/sys/live.h"
 #include "shared/sys/metrics.h"
+#include "shared/sys/permits.h"
 #include "shared/sys/quota.h"
 #include "shared/sys/ring.h"
 #include "shared/sys/sock.h"
@@ -58,6 +60,7 @@ struct shm_slot {
 	_Atomic uint32_t state;       /* written by the child, as all below */
 	_Atomic int64_t heartbeat_ms; /* clock_mono_ms */
 	_Atomic uint32_t connections; /* for accept balance */
+	_Atomic uint32_t has_permits; /* its table of them is used */
 	struct metrics metrics;
 	char panic[SHM_PANIC_MAX];
 } __attribute__((aligned(128)));
@@ -86,6 +89,7 @@ struct shm {
 	_Atomic uint32_t log_epoch;
 	/* Admin: how often it has rotated that file. */
 	_Atomic uint32_t log_rotations;
+	_Atomic uint64_t tickets; /* of requests that wait: everybody's */
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));
@@ -116,6 +120,9 @@ struct ring *shm_ring(struct shm *m, int slot);
  * The second is for the worker itself, as above. */
 const struct live *shm_live(const struct shm *m, int slot);
 struct live *shm_live_mut(struct shm *m, int slot);
+/* The permits of a slot, nothing in them unless its has_permits is 1. */
+const struct permits *shm_permits(const struct shm *m, int slot);
+struct permits *shm_permits_mut(struct shm *m, int slot);
 
 /* All counters ever, gauges of the living. Cost: one pass over the slots. */
 void shm_totals(const struct shm *m, struct metrics *out);

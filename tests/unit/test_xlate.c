@@ -258,14 +258,15 @@ test_heartbeat_then_again(void **state)
 		assert_ok(
 			golden_ask(&w, &g, span_cstr(stream_ask), &err), &err);
 		assert_int_equal(xlate_heartbeat(w.xlate), XLATE_OPEN);
-		start = span_cstr(
-			i % 2 == 0 ? events[0].before : events[1].before);
-		start = span_head(
-			start, span_find(start, SPAN("\n\n")) + strlen("\n\n"));
-		if (i % 2 == 0)
-			start = SPAN("data: {\"id\":\"x\",\"choices\":[{"
-				     "\"index\":0,\"delta\":{\"content\":"
-				     "\"a\"}}]}\n\n");
+		/* The first events of the two upstreams. */
+		start = i % 2 == 0 ?
+			SPAN("data: {\"id\":\"x\",\"choices\":[{\"index\":0,"
+			     "\"delta\":{\"content\":\"a\"}}]}\n\n") :
+			SPAN("event: message_start\ndata: {\"type\":"
+			     "\"message_start\",\"message\":{\"id\":\"m\","
+			     "\"role\":\"assistant\",\"content\":[],"
+			     "\"usage\":{\"input_tokens\":1,"
+			     "\"output_tokens\":0}}}\n\n");
 		(void)golden_answer(&w, &g, &start, 1);
 		assert_true(xlate_has_begun(w.xlate));
 		assert_int_equal(xlate_state(w.xlate), XLATE_BROKEN);
