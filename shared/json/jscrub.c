@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* jscrub.c - text with keys and images cut out, as it may be logged. */
+#include "shared/json/jscrub.h"
+
+#define GAP_MAX     6 /* bytes between a name and its value in plain text */
+#define VALUE_LEAST 8 /* bytes that such a value has at least */
+
+/* --- what looks like a key ------------------------------------------------ */
+
+/* A name, in small letters and digits only. */
+static bool
+is_secret_name(struct span name)
+{
+	static const struct span ends[] = { SPAN_INIT("key"),
+		SPAN_INIT("token"), SPAN_INIT("secret"), SPAN_INIT("password"),
+		SPAN_INIT("passwd"), SPAN_INIT("passphrase"),
+		SPAN_INIT("authorization"), SPAN_INIT("credential"),
+		SPAN_INIT("cookie"),
+		/* Lists of them. */
+		SPAN_INIT("keys"), SPAN_INIT("secrets"), SPAN_INIT("passwords"),
+		SPAN_INIT("credentials"), SPAN_INIT("cookies"),
+		SPAN_INIT("accesstokens"), SPAN_INIT("authtokens") };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (span_ends(name, ends[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_bulk_name(struct span name)
+{
+	return span_eq(name, SPAN("data")) || span_eq(name, SPAN("b64json")) ||
+		span_eq(name, SPAN("base64"));
+}
+
+static bool
+is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		(c >= 'A' && c <= 'Z');
+}
+
+static bool
+is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+		(c >= 'A' && c <= 'F');
+}
+
+static char
+small(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* 32 hexadecimal digits, a dot, and more behind it. */
+static bool
+has_dotted_key(struct span s)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '.' && run >= 32 && s.n - i > 8)
+			return true;
+		run = is_hex(s.p[i]) ? run + 1 : 0;
+	}
+	return false;
+}
+
+static bool
+looks_like_key(const struct jscrub *s, struct span word)
+{
+	if (span_istarts(word, SPAN("sk-")) && word.n >= 20)
+		return true;
+	if (has_dotted_key(word))
+		return true;
+	for (size_t i = 0; i < s->nsecrets; i++)
+		if (span_find(word, s->secrets[i]) < word.n)
+			return true;
+	return false;
+}
+
+/* --- words ---------------------------------------------------------------- */
+
+void
+jscrub_init(struct jscrub *s, const struct span *secrets, size_t n)
+{
+	*s = (struct jscrub){ .state = JSCRUB_TEXT };
+	for (int c = 0; c < 128; c++)
+		s->is_word[c] = is_alnum((char)c) ||
+			(c != 0 && strchr("+/=._~-", c) != NULL);
+	/* A secret is one word, whatever it is made of. */
+	for (size_t i = 0; i < n && s->nsecrets < JSCRUB_SECRETS_MAX; i++) {
+		if (secrets[i].n < JSCRUB_SECRET_LEAST)
+			continue;
+		s->secrets[s->nsecrets++] = secrets[i];
+		for (size_t k = 0; k < secrets[i].n; k++)
+			s->is_word[(uint8_t)secrets[i].p[k]] = true;
+	}
+	s->is_word['"'] = s->is_word['\\'] = false;
+}
+
+static void
+mark_cut(struct buf *out, uint64_t bytes)
+{
+	buf_puts(out, "[");
+	buf_put_u64(out, bytes);
+	buf_puts(out, " bytes cut]");
+}
+
+/* What a value behind it in plain text would be. */
+static void
+remember_word(struct jscrub *s, struct span word)
+{
+	char name[JSCRUB_NAME_MAX];
+	size_t n = 0;
+	const char last = word.n > 0 ? word.p[word.n - 1] : ' ';
+
+	for (size_t i = 0; i < word.n && n < sizeof(name); i++)
+		if (is_alnum(word.p[i]))
+			name[n++] = small(word.p[i]);
+	s->after_name = n > 0 && is_secret_name(span_of(name, n));
+	s->after_bearer = span_eq(span_of(name, n), SPAN("bearer"));
+	s->has_sign = last == ':' || last == '=';
+	s->gap = 0;
+}
+
+/* Where a value begins in "api_key=value"; word.n if nowhere. */
+static size_t
+value_in(struct span word)
+{
+	const size_t at = span_find_char(word, '=');
+	char name[JSCRUB_NAME_MAX];
+	size_t n = 0;
+
+	if (word.n - at < 1 + VALUE_LEAST)
+		return word.n;
+	for (size_t i = 0; i < at && n < sizeof(name); i++)
+		if (is_alnum(word.p[i]))
+			name[n++] = small(word.p[i]);
+	return n > 0 && is_secret_name(span_of(name, n)) ? at + 1 : word.n;
+}
+
+static void
+end_word(struct jscrub *s, struct buf *out)
+{
+	const struct span word =
+		span_of(s->word, (size_t)MIN(s->word_n, JSCRUB_WORD_MAX));
+	const bool is_value = word.n >= VALUE_LEAST && s->gap > 0 &&
+		((s->after_name && s->has_sign) || s->after_bearer);
+	const size_t value = value_in(word);
+
+	if (s->word_n == 0)
+		return;
+	if (s->word_n > JSCRUB_WORD_MAX)
+		mark_cut(out, s->word_n);
+	else if (is_value || looks_like_key(s, word))
+		buf_puts(out, "[cut]");
+	else
+		buf_put(out, span_head(word, value));
+	if (s->word_n <= JSCRUB_WORD_MAX && value < word.n && !is_value &&
+		!looks_like_key(s, word))
+		buf_puts(out, "[cut]");
+	remember_word(s, word);
+	s->word_n = 0;
+}
+
+/* A byte that is to be seen, unless its word is not. */
+static void
+show(struct jscrub *s, char c, struct buf *out)
+{
+	if (s->is_word[(uint8_t)c]) {
+		if (s->word_n < JSCRUB_WORD_MAX)
+			s->word[s->word_n] = c;
+		s->word_n++;
+		return;
+	}
+	end_word(s, out);
+	s->has_sign = s->has_sign || c == ':' || c == '=';
+	if (++s->gap > GAP_MAX)
+		s->after_name = s->after_bearer = false;
+	buf_putc(out, c);
+}
+
+/* --- strings -------------------------------------------------------------- */
+
+/* Strings inside of strings have 1, 3, 7, ... backslashes before their quotes;
+ * two more belong to an escaped backslash. */
+static unsigned
+level_of(unsigned backslashes)
+{
+	unsigned level = 0;
+
+	for (; (backslashes & 1) != 0 && level < 8; backslashes >>= 1)
+		level++;
+	return level;
+}
+
+static void
+begin_string(struct jscrub *s, unsigned level)
+{
+	s->string_level = level;
+	s->name_n = 0;
+	s->url_at = s->base64_at = 0;
+}
+
+static void
+begin_cut(struct jscrub *s, unsigned level)
+{
+	s->state = JSCRUB_CUT;
+	s->level = level;
+	s->cut = 0;
+}
+
+static void
+end_cut(struct jscrub *s, uint64_t bytes, struct buf *out)
+{
+	if (s->is_bulk && bytes > 0)
+		mark_cut(out, bytes);
+	else if (bytes > 0)
+		buf_puts(out, "[cut]");
+	s->state = s->in_list ? JSCRUB_LIST : JSCRUB_TEXT;
+}
+
+/* What the string says, as far as it matters. */
+static void
+note_string(struct jscrub *s, char c)
+{
+	static const struct span url = SPAN_INIT("data:");
+	static const struct span base64 = SPAN_INIT("base64,");
+
+	if (is_alnum(c)) {
+		if (s->name_n < JSCRUB_NAME_MAX)
+			s->name[s->name_n] = small(c);
+		s->name_n = MIN(s->name_n + 1, JSCRUB_NAME_MAX + 1);
+	} else if (c != '-' && c != '_' && c != '\\') {
+		s->name_n = JSCRUB_NAME_MAX + 1;
+	}
+	if (s->url_at < url.n)
+		s->url_at = small(c) == url.p[s->url_at] ? s->url_at + 1 :
+							   url.n + 1;
+	if (s->url_at != url.n)
+		return;
+	s->base64_at = small(c) == base64.p[s->base64_at] ? s->base64_at + 1 :
+		small(c) == base64.p[0]                   ? 1 :
+							    0;
+	if (s->base64_at < base64.n)
+		return;
+	s->is_bulk = true;
+	begin_cut(s, s->string_level);
+}
+
+static void
+on_quote(struct jscrub *s, struct buf *out)
+{
+	const unsigned level = level_of(s->backslashes);
+	const unsigned own = (1u << level) - 1;
+	struct span name;
+
+	if (s->state == JSCRUB_CUT) {
+		if (level > s->level) {
+			s->cut++;
+			return;
+		}
+		/* The backslashes of the quote have been taken for a part of
+		 * the value. */
+		end_cut(s, s->cut - MIN(s->cut, own), out);
+		for (unsigned i = 0; i < own; i++)
+			show(s, '\\', out);
+		show(s, '"', out);
+		begin_string(s, level);
+		return;
+	}
+	show(s, '"', out);
+	if (s->state == JSCRUB_VALUE || s->state == JSCRUB_LIST) {
+		begin_cut(s, level);
+		return;
+	}
+	name = s->name_n > JSCRUB_NAME_MAX ? SPAN_EMPTY :
+					     span_of(s->name, s->name_n);
+	s->is_bulk = is_bulk_name(name);
+	s->in_list = false;
+	s->state =
+		s->is_bulk || is_secret_name(name) ? JSCRUB_NAMED : JSCRUB_TEXT;
+	begin_string(s, level);
+}
+
+/* --- bytes ---------------------------------------------------------------- */
+
+static bool
+is_blank(const struct jscrub *s, char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\\' ||
+		(s->backslashes % 2 == 1 && (c == 'n' || c == 'r' || c == 't'));
+}
+
+static void
+on_byte(struct jscrub *s, char c, struct buf *out)
+{
+	if (s->state == JSCRUB_CUT) {
+		if (c != '\n') {
+			s->cut++;
+			return;
+		}
+		/* No string goes on behind it: this one was broken off. */
+		s->in_list = false;
+		end_cut(s, s->cut, out);
+	} else if (s->state == JSCRUB_NAMED && !is_blank(s, c)) {
+		s->state = c == ':' ? JSCRUB_VALUE : JSCRUB_TEXT;
+	} else if (s->state == JSCRUB_VALUE && !is_blank(s, c)) {
+		s->in_list = c == '[';
+		s->state = s->in_list ? JSCRUB_LIST : JSCRUB_TEXT;
+	} else if (s->state == JSCRUB_LIST && (c == ']' || c == '{')) {
+		s->in_list = false;
+		s->state = JSCRUB_TEXT;
+	}
+	show(s, c, out);
+	note_string(s, c);
+}
+
+void
+jscrub_feed(struct jscrub *s, struct span bytes, struct buf *out)
+{
+	for (size_t i = 0; i < bytes.n; i++) {
+		const char c = bytes.p[i];
+
+		if (c == '"')
+			on_quote(s, out);
+		else
+			on_byte(s, c, out);
+		s->backslashes = c == '\\' ? s->backslashes + 1 : 0;
+	}
+}
+
+void
+jscrub_end(struct jscrub *s, struct buf *out)
+{
+	if (s->state == JSCRUB_CUT)
+		end_cut(s, s->cut, out);
+	end_word(s, out);
+}
