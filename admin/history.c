@@ -11,6 +11,7 @@
 #include "admin/logs.h"
 #include "admin/resolver.h"
 #include "shared/base/check.h"
+#include "shared/sys/bodypart.h"
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 
@@ -60,7 +61,7 @@ drain_ring(struct history *h, int slot)
 	logs_begin(h->logs);
 	while (n < ENTRIES_MOST && ring_next(&k, room, &entry)) {
 		n++;
-		if (h->link->conf->history)
+		if (h->link->conf->history && !bodypart_is(entry))
 			put_spool(h, entry);
 		logs_put(h->logs, slot, entry);
 	}

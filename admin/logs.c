@@ -7,10 +7,13 @@
 #include <time.h>
 
 #include "admin/logs_private.h"
+#include "shared/sys/bodypart.h"
 #include "shared/sys/log.h"
 #include "shared/sys/ring.h"
 
 #define STOP_MS 1000
+/* With so much in the spool bodies find no place: records come first. */
+#define BODIES_MOST (LOGS_SPOOL_MAX / 2)
 
 void
 logs_begin(struct logs *l)
@@ -45,7 +48,8 @@ logs_put(struct logs *l, int slot, struct span entry)
 	const struct logs_entry head = { (uint16_t)entry.n, (uint16_t)slot };
 	unsigned lines;
 
-	if (!l->link->conf->upstream_log)
+	if (!l->link->conf->upstream_log ||
+		(bodypart_is(entry) && buf_len(&l->spool) > BODIES_MOST))
 		return;
 	lines = lines_due(entry);
 	metrics_add(&l->metrics->log_taken, lines);

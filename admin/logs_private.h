@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "admin/logs.h"
+#include "admin/logs_bodies.h"
 #include "admin/logs_lines.h"
 #include "shared/sys/logdir.h"
 #include "shared/sys/logfile.h"

@@ -211,33 +211,66 @@ put_line(struct logs_store *s, enum logname_log log, unsigned line,
 	buf_put(&k->lines, buf_span(&s->line));
 }
 
+static struct logs_body
+body_of(struct logs_store *s, unsigned slot, enum bodypart_of of,
+	const struct record *r)
+{
+	struct metrics *const m = s->l->metrics;
+	struct logs_body body = { .text = SPAN_EMPTY };
+
+	if (s->conf->upstream_log_bodies == 1)
+		body = logs_bodies_get(s->bodies, slot, of, r->request);
+	metrics_add(&m->log_bodies, body.is_there);
+	metrics_add(&m->log_bodies_cut, body.missing_bytes > 0);
+	return body;
+}
+
 static void
-take_record(struct logs_store *s, const struct record *r)
+take_record(struct logs_store *s, unsigned slot, const struct record *r)
 {
 	const unsigned lines = logs_lines_of(r);
+	struct logs_body body;
 
-	for (unsigned i = 0; i < LOGS_JSON; i++)
-		if ((lines & 1u << i) != 0)
-			put_line(s, (enum logname_log)i, 1u << i, r, NULL);
+	if ((lines & 1u << LOG_REQUESTS) != 0) {
+		body = body_of(s, slot, BODYPART_REQUEST, r);
+		put_line(s, LOG_REQUESTS, 1u << LOG_REQUESTS, r, &body);
+	}
+	if ((lines & 1u << LOG_RESPONSES) != 0) {
+		body = body_of(s, slot, BODYPART_ANSWER, r);
+		put_line(s, LOG_RESPONSES, 1u << LOG_RESPONSES, r, &body);
+	}
+	if ((lines & 1u << LOG_ERRORS) != 0)
+		put_line(s, LOG_ERRORS, 1u << LOG_ERRORS, r, NULL);
 	if ((lines & LOGS_LINE_TRUNCATED) != 0)
 		put_line(s, LOG_ERRORS, LOGS_LINE_TRUNCATED, r, NULL);
 	logs_sums_add(&s->sums, r);
+	logs_bodies_drop(s->bodies, slot);
+}
+
+static void
+take_entry(struct logs_store *s, unsigned slot, struct span entry)
+{
+	char room[RING_ENTRY_MAX];
+	struct bodypart p;
+	struct record r;
+
+	memcpy(room, entry.p, entry.n);
+	if (bodypart_read(&p, entry))
+		logs_bodies_take(s->bodies, slot, &p);
+	else if (record_read(&r, room, entry.n))
+		take_record(s, slot, &r);
 }
 
 static void
 take_all(struct logs_store *s, struct span spool)
 {
-	char room[RING_ENTRY_MAX];
 	struct logs_entry head;
-	struct record r;
 
 	while (spool.n >= sizeof(head)) {
 		memcpy(&head, spool.p, sizeof(head));
 		spool = span_from(spool, sizeof(head));
-		memcpy(room, spool.p, head.size);
+		take_entry(s, head.slot, span_head(spool, head.size));
 		spool = span_from(spool, head.size);
-		if (record_read(&r, room, head.size))
-			take_record(s, &r);
 	}
 }
 
@@ -324,6 +357,7 @@ begin(struct logs_store *s, struct logs *l)
 		logfile_init(&s->sinks[i].file, -1, (enum logname_log)i,
 			has_bodies ? MODE_BODIES : MODE);
 	}
+	s->bodies = logs_bodies_new();
 	logs_sums_begin(&s->sums, clock_mono_ms());
 	logs_keep_init(s);
 }
@@ -345,6 +379,7 @@ end(struct logs_store *s)
 	}
 	metrics_add(&s->l->metrics->log_lost_disk, lost);
 	buf_fini(&s->line);
+	logs_bodies_free(&s->bodies);
 }
 
 void *

@@ -32,7 +32,9 @@ session_free(struct session *s)
 	if (s->head_sent && xlate_is_stream(s->xlate))
 		metrics_sub(&s->worker->metrics->streams_live, 1);
 	session_tally(s, span_cstr(s->who));
+	session_bodies_put(s->bodies, session_id(s));
 	session_record(s, span_cstr(s->who));
+	session_bodies_free(&s->bodies);
 	session_live_end(s);
 	ev_timer_stop(&s->heartbeat);
 	ev_defer_stop(&s->flush);
@@ -386,6 +388,7 @@ on_body(void *ctx, struct span bytes)
 
 	session_note_time(s, &s->note.body_us);
 	s->note.bytes_received += bytes.n;
+	session_bodies_received(s->bodies, bytes);
 	if (s->count_has_failed)
 		return;
 	if (xlate_is_stream(s->xlate) || hold(s, bytes.n)) {
@@ -525,6 +528,7 @@ session_new(struct client *c, const struct xlate_env *env)
 	keys_client(w->conf, c->dialect, client_head(c), s->who);
 	s->begun_us = clock_mono_us();
 	session_note_begin(s);
+	s->bodies = session_bodies_new(w, client_head(c));
 	return s;
 }
 

@@ -6,6 +6,7 @@
 #include "worker/counting.h"
 #include "worker/keys.h"
 #include "worker/session.h"
+#include "worker/session_bodies.h"
 
 /* A translated request or an unsent answer. */
 #define SESSION_BODY_MAX (128u << 20)
@@ -50,6 +51,7 @@ struct session {
 	struct session_refusal refusal;
 	struct xlate_input input; /* what xlate was told of the size */
 	struct session_note note;
+	struct session_bodies *bodies; /* NULL: they are not logged */
 	char who[KEYS_CLIENT_MAX]; /* keys_client: it costs a hash */
 	struct live_row *live;     /* NULL: it has no row */
 	bool is_live;              /* it has one, or is counted */

@@ -56,6 +56,7 @@ send_upstream(struct session *s, const struct secret *key, struct buf *body)
 		.turn = &s->turn,
 	};
 
+	session_bodies_sent(s->bodies, buf_span(body), key);
 	s->note.bytes_sent = u.body_bytes;
 	s->note.sends++;
 	buf_init(&head, HEAD_MAX);

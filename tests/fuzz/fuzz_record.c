@@ -5,6 +5,7 @@
 
 #include "shared/base/check.h"
 #include "shared/base/utf8.h"
+#include "shared/sys/bodypart.h"
 #include "shared/sys/record.h"
 
 /* NOLINTNEXTLINE: libFuzzer's name. */
@@ -26,10 +27,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *const copy = malloc(MAX(size, 1));
 	char again[RECORD_MAX];
 	struct record first, second;
+	struct bodypart part;
 
 	GP_ASSERT(copy != NULL);
 	if (size > 0)
 		memcpy(copy, data, size);
+	if (bodypart_read(&part, span_of(copy, size)))
+		GP_ASSERT(part.offset + part.text.n <= part.total &&
+			part.total <= BODYPART_BODY_MAX &&
+			part.id.n + part.text.n < size);
 	if (record_read(&first, copy, size)) {
 		const size_t n = record_write(&first, again);
 
