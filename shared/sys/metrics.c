@@ -138,7 +138,8 @@ metrics_sum(struct metrics *to, const struct metrics *from, bool with_gauges)
 	for (size_t i = 0; i < WORDS; i++)
 		if (with_gauges || !is_gauge(i))
 			metrics_add(&words_mut(to)[i],
-				metrics_get(&words(from)[i]));
+				atomic_load_explicit(
+					&words(from)[i], memory_order_acquire));
 }
 
 void
@@ -146,7 +147,7 @@ metrics_clear(struct metrics *m)
 {
 	for (size_t i = 0; i < WORDS; i++)
 		atomic_store_explicit(
-			&words_mut(m)[i], 0, memory_order_relaxed);
+			&words_mut(m)[i], 0, memory_order_release);
 }
 
 /* --- text ----------------------------------------------------------------- */

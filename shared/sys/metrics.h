@@ -73,7 +73,10 @@ void metrics_add_status(_Atomic uint64_t by[METRICS_STATUSES], unsigned status);
 /* One more time; below 0 counts as 0. At most 50 ns, usually 5. */
 void metrics_observe(struct metrics_times *t, int64_t us);
 
-/* Add the counters of `from` to `to`; gauges too if with_gauges. */
+/* Add the counters of `from` to `to`; gauges too if with_gauges. Loads acquire
+ * and metrics_clear's stores release, so that a version that is looked at
+ * before and after (shm_totals) tells whether they have been cleared meanwhile.
+ */
 void metrics_sum(
 	struct metrics *to, const struct metrics *from, bool with_gauges);
 

@@ -17,6 +17,8 @@
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 /* How often a reader looks again when a writer came between. */
 #define READ_TRIES 8
+/* The same for totals: between two looks a child must be buried every time. */
+#define TOTALS_TRIES 64
 
 /* The whole mapping: struct shm, the rings, the tables of live chats, those of
  * permits. */
@@ -242,6 +244,36 @@ find_free(struct shm *m)
 	return found;
 }
 
+/*
+ * The retired totals are there twice, and one word says which copy counts and
+ * which slot is in it already: so there is no moment at which a child's figures
+ * are in none of both or in both, wherever the master stands still.
+ */
+static uint64_t
+retirement_word(uint64_t before, int gone, unsigned copy)
+{
+	return ((before >> 16) + 1) << 16 | (uint64_t)(gone + 1) << 8 | copy;
+}
+
+static int
+gone_of(uint64_t word)
+{
+	return (int)(word >> 8 & 0xff) - 1;
+}
+
+_Static_assert(SHM_SLOTS < 0xff, "a slot's number has a byte");
+
+/* A slot gets a new child: from now on it counts again. */
+static void
+count_again(struct shm *m, int slot)
+{
+	const uint64_t word = atomic_load(&m->retirement);
+
+	if (gone_of(word) == slot)
+		atomic_store(&m->retirement,
+			retirement_word(word, -1, (unsigned)(word & 1)));
+}
+
 int
 shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
 {
@@ -253,6 +285,7 @@ shm_claim(struct shm *m, enum shm_role role, uint32_t generation)
 		return -1;
 	slot = &m->slots[i];
 	clear_slot(slot);
+	count_again(m, i);
 	if (atomic_load(&m->slots_used) <= (uint32_t)i)
 		atomic_store(&m->slots_used, (uint32_t)i + 1);
 	ring_resume(shm_ring(m, i));
@@ -268,6 +301,8 @@ void
 shm_retire(struct shm *m, int slot_index)
 {
 	struct shm_slot *slot;
+	uint64_t word;
+	unsigned next;
 
 	GP_ASSERT(slot_index >= 0 && slot_index < SHM_SLOTS);
 	slot = &m->slots[slot_index];
@@ -277,25 +312,30 @@ shm_retire(struct shm *m, int slot_index)
 	if (atomic_load(&slot->has_permits) != 0)
 		permits_clear(shm_permits_mut(m, slot_index));
 	atomic_store(&slot->has_permits, 0);
-	atomic_fetch_add(&m->retirements, 1); /* odd: under way */
-	metrics_sum(&m->retired, &slot->metrics, false);
+	word = atomic_load(&m->retirement);
+	next = (unsigned)(~word & 1);
+	metrics_clear(&m->retired[next]);
+	metrics_sum(&m->retired[next], &m->retired[next ^ 1], false);
+	metrics_sum(&m->retired[next], &slot->metrics, false);
+	atomic_store(&m->retirement, retirement_word(word, slot_index, next));
 	clear_slot(slot);
 	atomic_store(&slot->role, SHM_FREE);
-	atomic_fetch_add(&m->retirements, 1);
 }
 
 void
 shm_totals(const struct shm *m, struct metrics *out)
 {
-	for (int i = 0; i < READ_TRIES; i++) {
-		const uint32_t before = atomic_load(&m->retirements);
+	for (int i = 0; i < TOTALS_TRIES; i++) {
+		const uint64_t word = atomic_load(&m->retirement);
+		const int gone = gone_of(word);
 
 		metrics_clear(out);
-		metrics_sum(out, &m->retired, false);
-		for (size_t s = 0; s < SHM_SLOTS; s++)
-			if (atomic_load(&m->slots[s].role) != SHM_FREE)
+		metrics_sum(out, &m->retired[word & 1], false);
+		for (int s = 0; s < SHM_SLOTS; s++)
+			if (s != gone &&
+				atomic_load(&m->slots[s].role) != SHM_FREE)
 				metrics_sum(out, &m->slots[s].metrics, true);
-		if (before % 2 == 0 && before == atomic_load(&m->retirements))
+		if (word == atomic_load(&m->retirement))
 			return;
 	}
 }

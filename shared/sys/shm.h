@@ -80,10 +80,10 @@ struct shm {
 	_Atomic uint32_t generation; /* newest */
 	_Atomic uint32_t restarts;   /* children that died unasked */
 	_Atomic int64_t started_wall_us;
-	_Atomic uint32_t draining;    /* 1: the service is stopping */
-	_Atomic uint32_t retirements; /* twice their number; odd: under way */
-	_Atomic uint32_t slots_used;  /* the first so many were ever claimed */
-	_Atomic uint32_t drained; /* 1: load balancers are to send nothing */
+	_Atomic uint32_t draining;   /* 1: the service is stopping */
+	_Atomic uint64_t retirement; /* see shm.c */
+	_Atomic uint32_t slots_used; /* the first so many were ever claimed */
+	_Atomic uint32_t drained;    /* 1: load balancers are to send nothing */
 	/* Another number: stderr, if it is a file of ours, is to be opened
 	 * anew. */
 	_Atomic uint32_t log_epoch;
@@ -94,7 +94,7 @@ struct shm {
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));
 	struct quota quota __attribute__((aligned(128)));
-	struct metrics retired __attribute__((aligned(128)));
+	struct metrics retired[2] __attribute__((aligned(128)));
 	struct shm_slot slots[SHM_SLOTS];
 };
 

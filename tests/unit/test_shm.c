@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -299,6 +301,61 @@ test_link(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* A master that buries one child after the other; each has counted one. How
+ * many they have been stands in restarts. */
+static _Noreturn void
+bury_for_ever(struct shm *m)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		const int slot = shm_claim(m, SHM_WORKER, 1);
+
+		if (slot < 0)
+			_exit(1);
+		atomic_fetch_add(&m->restarts, 1);
+		metrics_add(&m->slots[slot].metrics.cancelled, 1);
+		shm_retire(m, slot);
+	}
+}
+
+/* Wherever it stands still, all has been counted once. */
+static void
+test_totals_of_a_master_that_stands_still(void **state)
+{
+	static struct metrics all;
+	uint64_t last = 0;
+	struct shm *m;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		bury_for_ever(m);
+	for (int i = 0; i < 300; i++) {
+		int status;
+		uint64_t n, sum;
+
+		while (atomic_load(&m->restarts) <= last)
+			;
+		assert_int_equal(kill(pid, SIGSTOP), 0);
+		assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+		assert_true(WIFSTOPPED(status));
+		n = atomic_load(&m->restarts);
+		shm_totals(m, &all);
+		sum = metrics_get(&all.cancelled);
+		assert_true(sum == n || sum == n - 1);
+		last = n;
+		assert_int_equal(kill(pid, SIGCONT), 0);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
 int
 main(void)
 {
@@ -306,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_create_and_attach),
 		cmocka_unit_test(test_refuses_what_is_not_ours),
 		cmocka_unit_test(test_slots_are_claimed_and_retired),
+		cmocka_unit_test(test_totals_of_a_master_that_stands_still),
 		cmocka_unit_test(test_rings_are_passed_on),
 		cmocka_unit_test(test_last_words_reach_the_parent),
 		cmocka_unit_test(test_hosts),
