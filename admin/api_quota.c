@@ -3,11 +3,15 @@
 #include "admin/api_quota.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "admin/pages.h"
 #include "shared/sys/clock.h"
 #include "shared/translate/profile.h"
+
+/* Keys with requests in flight that are listed; all are added up. */
+#define BUSY_MAX 256
 
 struct view {
 	struct quota_row rows[QUOTA_KEYS + 1];
@@ -102,6 +106,100 @@ put_keys(const struct shm *m, int64_t now_wall_s, struct jout *j)
 	jout_arr_end(j);
 }
 
+/* --- in flight ------------------------------------------------------------ */
+
+/* Keys that have requests in flight or waiting, added up over all workers. */
+struct busy {
+	struct busy_key {
+		uint64_t key;
+		uint64_t held, waiting;
+	} keys[BUSY_MAX];
+
+	size_t n;
+	uint64_t held, waiting; /* of all keys */
+};
+
+static void
+add_busy(struct busy *b, uint64_t key, const struct permits_seen *seen)
+{
+	size_t i = 0;
+
+	b->held += seen->held;
+	b->waiting += seen->waiting;
+	while (i < b->n && b->keys[i].key != key)
+		i++;
+	if (i == BUSY_MAX)
+		return;
+	if (i == b->n)
+		b->keys[b->n++] = (struct busy_key){ key, 0, 0 };
+	b->keys[i].held += seen->held;
+	b->keys[i].waiting += seen->waiting;
+}
+
+static int
+by_requests(const void *a, const void *b)
+{
+	const struct busy_key *const x = a;
+	const struct busy_key *const y = b;
+	const uint64_t m = x->held + x->waiting, n = y->held + y->waiting;
+
+	return m != n ? (m < n) - (m > n) :
+			(x->key > y->key) - (x->key < y->key);
+}
+
+static void
+load_busy(const struct shm *m, struct busy *b)
+{
+	b->n = 0;
+	b->held = 0;
+	b->waiting = 0;
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		const struct permits *const t = shm_permits(m, i);
+
+		if (atomic_load(&m->slots[i].has_permits) == 0)
+			continue;
+		for (size_t k = 0; k < PERMITS_ROWS; k++) {
+			struct permits_seen seen;
+			uint64_t key;
+
+			if (permits_at(t, k, &key, &seen))
+				add_busy(b, key, &seen);
+		}
+	}
+	qsort(b->keys, b->n, sizeof(b->keys[0]), by_requests);
+}
+
+static void
+put_busy(const struct shm *m, const struct conf *conf, struct jout *j)
+{
+	struct busy b;
+	char tag[24];
+
+	load_busy(m, &b);
+	jout_key(j, "concurrency");
+	jout_obj(j);
+	jout_kv_int(j, "limit", conf->key_concurrency);
+	jout_kv_int(j, "places", conf->key_queue);
+	jout_kv_int(j, "in_flight", (int64_t)b.held);
+	jout_kv_int(j, "waiting", (int64_t)b.waiting);
+	jout_key(j, "keys");
+	jout_arr(j);
+	for (size_t i = 0; i < b.n; i++) {
+		/* The hash begins with the key's tag. */
+		(void)snprintf(
+			tag, sizeof(tag), "%08" PRIx64, b.keys[i].key >> 32);
+		jout_obj(j);
+		jout_kv_cstr(j, "key", tag);
+		jout_kv_int(j, "in_flight", (int64_t)b.keys[i].held);
+		jout_kv_int(j, "waiting", (int64_t)b.keys[i].waiting);
+		jout_obj_end(j);
+	}
+	jout_arr_end(j);
+	jout_obj_end(j);
+}
+
+/* --- the page ------------------------------------------------------------- */
+
 void
 api_quota(const struct pages *p, const struct http_request *request,
 	struct http_answer *a)
@@ -114,6 +212,7 @@ api_quota(const struct pages *p, const struct http_request *request,
 	jout_obj(&j);
 	jout_kv_int(&j, "now_us", now_wall_us);
 	put_keys(p->link->shm, now_wall_us / 1000000, &j);
+	put_busy(p->link->shm, p->link->conf, &j);
 	jout_obj_end(&j);
 	buf_putc(&a->body, '\n');
 }

@@ -76,8 +76,9 @@ run-asan:
 
 tsan: test-deps ## the shared-memory tests under TSan
 	$(MAKE) BUILD=tsan run-tsan
-run-tsan: $(B)/tests/proc/test_slots_threads
-	$<
+run-tsan: $(B)/tests/proc/test_slots_threads \
+	$(B)/tests/proc/test_turns_threads
+	for t in $^; do $$t || exit 1; done
 
 cover: test-deps ## lines of the pure core that the unit tests reach
 	$(MAKE) BUILD=cov units run-cover

@@ -11,6 +11,7 @@ import time
 from tests.e2e import wire
 from tests.e2e.chat import DIALECTS, ask, read_answer, user
 from tests.e2e.harness import Case, as_bytes, post_fields, wait_until
+from tests.e2e.test_quota import get_quota, tag
 
 QUEUED = "glmproxy_queued_requests"
 REFUSED = 'glmproxy_queue_refusals_total{reason="%s"}'
@@ -275,6 +276,26 @@ class Queue(Case):
                 self.assertIn("rate_limit_error", text)
                 self.assertIn("waited for its turn", text)
         self.assertEqual(proxy.metrics()[REFUSED % "timeout"], 2)
+
+    def test_is_shown(self):
+        """By the key's tag, over all workers."""
+        proxy = self.service(key_concurrency=2, key_queue=5)
+        empty = {"limit": 2, "places": 5, "in_flight": 0, "waiting": 0,
+                 "keys": []}
+        self.assertEqual(get_quota(proxy)["concurrency"], empty)
+        for _ in range(2):
+            self.send(proxy, "no_head")
+        self.send(proxy, "no_head", key="key.two")
+        self.in_flight(3)
+        self.send(proxy, "text")
+        self.queued(proxy, 1)
+        self.assertEqual(get_quota(proxy)["concurrency"], {
+            "limit": 2, "places": 5, "in_flight": 3, "waiting": 1,
+            "keys": [{"key": tag("key.one"), "in_flight": 2, "waiting": 1},
+                     {"key": tag("key.two"), "in_flight": 1, "waiting": 0}]})
+        for c in self.conns:
+            c.close()
+        wait_until(lambda: get_quota(proxy)["concurrency"] == empty, "an end")
 
     # --- processes ----------------------------------------------------------
 

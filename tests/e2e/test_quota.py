@@ -41,6 +41,9 @@ class Quota(Case):
         before = time.time() * 1e6
         q = get_quota(proxy)
         self.assertEqual(q["keys"], [])
+        self.assertEqual(q["concurrency"], {
+            "limit": 0, "places": 64, "in_flight": 0, "waiting": 0,
+            "keys": []})
         self.assertLess(abs(q["now_us"] - before), 60e6)
 
     def test_what_is_said(self):

@@ -277,11 +277,6 @@ static const struct {
 	{ { "unix_mode =", NULL, NULL }, "unix_mode" },
 	{ { "listen =", NULL, NULL }, "listen: must name" },
 
-	/* Not built yet. */
-	{ { "upstream_log = false", NULL, NULL },
-		"t.conf:1: upstream_log: not supported yet: only its default, "
-		"true" },
-
 	/* Keys do not belong on the command line. */
 	{ { NULL, NULL, "server_api_key=sk-1" },
 		"command line: server_api_key: not taken" },
