@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # deps.sh - install the Debian packages that a make target needs.
 #
-#	packaging/deps.sh build|vocab|demo|test|prometheus|lint|bench|all [--list]
+#	packaging/deps.sh build|vocab|demo|test|prometheus|container|cluster|lint|bench|all [--list]
 #
 # Says and does nothing when all are there. --list prints the names only, for
 # other distributions to translate. Tried on Debian 12 and 13.
 set -eu
 
 usage() {
-	echo "usage: $0 build|vocab|demo|test|prometheus|lint|bench|all [--list]" >&2
+	echo "usage: $0 build|vocab|demo|test|prometheus|container|cluster|lint|bench|all [--list]" >&2
 	exit 64
 }
 
@@ -24,6 +24,9 @@ test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
 prometheus="prometheus:prometheus prometheus:promtool"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
+container="$demo mmdebstrap:mmdebstrap buildah:buildah podman:podman crun:crun
+	fuse-overlayfs uidmap iproute2:ip"
+cluster="$demo haproxy:haproxy prometheus:prometheus iproute2:ip"
 bench="$demo $vocab nodejs:node manpages-zh fortunes-zh
 	nginx:nginx haproxy:haproxy wrk:wrk"
 
@@ -34,6 +37,8 @@ vocab) wanted=$vocab ;;
 demo) wanted=$demo ;;
 test) wanted=$test ;;
 prometheus) wanted=$prometheus ;;
+container) wanted=$container ;;
+cluster) wanted=$cluster ;;
 lint) wanted=$lint ;;
 bench) wanted=$bench ;;
 all) wanted="$lint $bench $prometheus" ;;

@@ -101,6 +101,16 @@ bench: ## compare with nginx and haproxy in one run
 	$(MAKE) all standin bench-tools
 	tests/bench/bench.sh
 
+check-container: ## build the image, use it with podman (needs root)
+	packaging/deps.sh container
+	$(MAKE) standin
+	tests/system/container.sh
+
+check-cluster: ## HAProxy and Prometheus before three nodes (needs root)
+	packaging/deps.sh cluster
+	$(MAKE) all standin
+	python3 tests/system/cluster.py
+
 demo: ## build, start with a stand-in upstream, show both dialects
 	packaging/deps.sh demo
 	$(MAKE) all standin
@@ -135,6 +145,7 @@ structure: all unicode-check
 	python3 tests/lint/openapi.py
 	python3 tests/lint/metrics.py
 	python3 tests/lint/exit_codes.py
+	python3 packaging/docker/names.py
 	tests/lint/purity.sh $(addprefix $(B)/lib,base.a json.a http.a count.a translate.a)
 
 tidy: all
@@ -148,7 +159,7 @@ cppcheck:
 		shared master worker admin
 
 shellcheck:
-	shellcheck $(wildcard .ci/run tests/*.sh tests/*/*.sh packaging/*.sh)
+	shellcheck $(wildcard .ci/run tests/*.sh tests/*/*.sh packaging/*.sh packaging/*/*.sh)
 
 lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	packaging/deps.sh lint
@@ -160,5 +171,5 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	$(MAKE) tidy
 
 .PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
-	cover run-cover fuzz fuzz-times bench demo format format-check unicode-check protocol-rows structure tidy \
+	cover run-cover fuzz fuzz-times bench check-container check-cluster demo format format-check unicode-check protocol-rows structure tidy \
 	cppcheck shellcheck lint
