@@ -237,6 +237,13 @@ access_logout(struct access *a, const struct http_request *request,
 	put_cookie(request, "", 0, answer);
 }
 
+unsigned
+access_ended(struct access *a)
+{
+	sessions_sweep(&a->sessions, clock_mono_ms());
+	return a->sessions.ended;
+}
+
 /* --- the question --------------------------------------------------------- */
 
 /* Where nothing is needed, everybody's browser could be used. */

@@ -44,6 +44,9 @@ bool access_is_json(
 /* Begin a session if the token is right, else refuse. */
 void access_login(struct access *a, const struct http_request *request,
 	struct span token, struct http_answer *answer);
+/* How many sessions have ended so far, also by their age: what was given to one
+ * for longer than a request may be somebody's who may have it no more. */
+unsigned access_ended(struct access *a);
 /* End the request's session, if it has one. */
 void access_logout(struct access *a, const struct http_request *request,
 	struct http_answer *answer);

@@ -143,6 +143,7 @@ begin(struct admin *a, const struct link *link)
 	api_events_init(&a->events, a->ev, &a->pages);
 	a->pages.server = a->server;
 	a->pages.history = a->history;
+	a->pages.logs = a->logs;
 	a->pages.reader = a->reader;
 	a->pages.events = &a->events;
 	a->pages.sampler = &a->sampler;

@@ -2,6 +2,7 @@
 /* api_events.c - /api/events: what goes to all that listen, each second. */
 #include "admin/api_events.h"
 
+#include "admin/access.h"
 #include "admin/api_json.h"
 
 #define EVERY_MS   1000
@@ -33,6 +34,13 @@ on_timer(struct ev_timer *t)
 	if (http_server_streams(server) == 0)
 		return;
 	ev_timer_start(t, EVERY_MS);
+	if (e->sessions_ended != access_ended(e->pages->access)) {
+		/* Whose stream that was is not known: who still may listen
+		 * comes again. */
+		e->sessions_ended = access_ended(e->pages->access);
+		http_server_end_streams(server);
+		return;
+	}
 	buf_init(&text, EVENTS_MAX);
 	put_events(e->pages, &text);
 	if (!text.bad)
@@ -62,6 +70,8 @@ api_events(const struct pages *p, const struct http_request *request,
 	/* How long a browser waits before it comes again. */
 	buf_puts(&a->body, "retry: 2000\n\n");
 	put_events(p, &a->body);
-	if (!ev_timer_is_armed(&p->events->timer))
+	if (!ev_timer_is_armed(&p->events->timer)) {
+		p->events->sessions_ended = access_ended(p->access);
 		ev_timer_start(&p->events->timer, EVERY_MS);
+	}
 }

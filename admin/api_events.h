@@ -9,6 +9,7 @@
 struct api_events {
 	const struct pages *pages;
 	struct ev_timer timer;
+	unsigned sessions_ended; /* when it was looked at last */
 };
 
 /* The pages must have their server before somebody listens. */

@@ -53,7 +53,7 @@ put_state(const struct pages *p, struct jout *j)
 	for (size_t i = 0; i < h.nreasons; i++)
 		jout_cstr(j, h.reasons[i]);
 	jout_arr_end(j);
-	jout_kv_bool(j, "draining", f.is_stopping);
+	jout_kv_bool(j, "draining", f.is_stopping || f.is_drained);
 	jout_kv_int(
 		j, "generation", atomic_load(&link_slot(p->link)->generation));
 	jout_kv_int(j, "restarts", atomic_load(&m->restarts));

@@ -257,6 +257,25 @@ judge_disk(const struct health_disk *d, struct health *h)
 			d->free_bytes >> 20, d->key, SPAN_ARG(path));
 }
 
+static void
+judge_logs(const struct health_history *s, struct health *h)
+{
+	if (!s->is_on)
+		return;
+	if (!s->is_written)
+		add(h, HEALTH_DEGRADED,
+			"the log files cannot be written: %s; requests are "
+			"served, but lines that do not fit into memory will "
+			"be missing there",
+			s->why);
+	if (s->recent_lost > 0)
+		add(h, HEALTH_DEGRADED,
+			"the log files have lost %" PRIu32 " lines within the "
+			"last minute: the admin process or the disk is too "
+			"slow",
+			s->recent_lost);
+}
+
 /* --- the machine ---------------------------------------------------------- */
 
 static void
@@ -289,6 +308,7 @@ health_judge(const struct health_facts *f, struct health *out)
 	judge_hosts(f, out);
 	judge_upstreams(f, out);
 	judge_history(&f->history, out);
+	judge_logs(&f->logs, out);
 	for (size_t i = 0; i < f->ndisks; i++)
 		judge_disk(&f->disks[i], out);
 	judge_clock(f, out);

@@ -56,7 +56,7 @@ struct health_upstream {
 struct health_history {
 	bool is_on, is_written;
 	char why[256];
-	uint64_t rows, lost;
+	uint64_t lost;
 	uint32_t recent_lost; /* within the last minute */
 };
 
@@ -85,6 +85,7 @@ struct health_facts {
 	struct health_upstream upstreams[HEALTH_UPSTREAMS_MAX];
 	size_t nupstreams;
 	struct health_history history;
+	struct health_history logs; /* the log files */
 	struct health_disk disks[HEALTH_DISKS_MAX];
 	size_t ndisks;
 	int64_t wall_s;

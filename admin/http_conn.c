@@ -164,6 +164,16 @@ http_conn_retire(struct list *link)
 	}
 }
 
+void
+http_conn_end_stream(struct list *link)
+{
+	const struct http_conn *const c =
+		CONTAINER_OF(link, struct http_conn, link);
+
+	if (c->state == CONN_STREAM)
+		http_conn_retire(link);
+}
+
 /* --- answering ------------------------------------------------------------ */
 
 static void

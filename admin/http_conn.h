@@ -35,5 +35,7 @@ void http_conn_answer(
 void http_conn_send(struct list *link, struct span text);
 /* Close it if no request is under way, else after the answer. */
 void http_conn_retire(struct list *link);
+/* The same if it is a stream. */
+void http_conn_end_stream(struct list *link);
 
 #endif

@@ -126,6 +126,13 @@ http_server_streams(const struct http_server *s)
 }
 
 void
+http_server_end_streams(struct http_server *s)
+{
+	LIST_EACH (&s->env.conns, it, safe)
+		http_conn_end_stream(it);
+}
+
+void
 http_server_drain(struct http_server *s)
 {
 	s->env.is_draining = true;

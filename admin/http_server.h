@@ -85,6 +85,8 @@ void http_server_answer(
 /* Add to all streams; those that have too much to be sent are dropped. */
 void http_server_send(struct http_server *s, struct span text);
 size_t http_server_streams(const struct http_server *s);
+/* End them all, after what is still to be sent. */
+void http_server_end_streams(struct http_server *s);
 
 /* Accept nothing more, close idle connections, end streams, end the others
  * after their answer. */

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "admin/logs_private.h"
@@ -126,6 +127,22 @@ logs_start(const struct link *link)
 	(void)pthread_condattr_destroy(&attr);
 	start_thread(l);
 	return l;
+}
+
+void
+logs_get_state(struct logs *l, struct logs_state *out)
+{
+	static struct metrics all;
+
+	*out = (struct logs_state){ .is_on = l->link->conf->upstream_log };
+	(void)pthread_mutex_lock(&l->mutex);
+	memcpy(out->why, l->why, sizeof(out->why));
+	(void)pthread_mutex_unlock(&l->mutex);
+	out->is_written = out->why[0] == '\0';
+	shm_totals(l->link->shm, &all);
+	out->lost = metrics_get(&all.log_lost_loop) +
+		metrics_get(&all.log_lost_disk) +
+		metrics_get(&all.log_lost_died);
 }
 
 static bool

@@ -16,6 +16,13 @@
 
 struct logs;
 
+struct logs_state {
+	bool is_on;      /* by configuration */
+	bool is_written; /* the last attempt went well, or there was none */
+	char why[256];   /* the trouble, if there is one */
+	uint64_t lost;   /* lines, ever */
+};
+
 /* Starts the thread, which does nothing before logs_take_turn. */
 struct logs *logs_start(const struct link *link);
 /* The rings, and with them the files, are this process's from now on. */
@@ -26,6 +33,8 @@ void logs_take_turn(struct logs *l);
 void logs_begin(struct logs *l);
 void logs_put(struct logs *l, int slot, struct span entry);
 void logs_end(struct logs *l);
+
+void logs_get_state(struct logs *l, struct logs_state *out);
 
 /* Write what is there, stop. False if the thread hangs: then the process should
  * end without tidying up. */

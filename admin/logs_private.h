@@ -26,6 +26,7 @@ struct logs {
 	struct buf spool; /* struct logs_entry, its bytes, and so on */
 	bool is_our_turn;
 	bool stops;
+	char why[256]; /* lines cannot be written; empty: they can */
 };
 
 struct logs_entry {

@@ -20,6 +20,14 @@
 
 /* --- troubles ------------------------------------------------------------- */
 
+static void
+set_why(struct logs *l, const char *why)
+{
+	(void)pthread_mutex_lock(&l->mutex);
+	(void)snprintf(l->why, sizeof(l->why), "%s", why);
+	(void)pthread_mutex_unlock(&l->mutex);
+}
+
 /* Lines cannot be written: say so once. */
 static void
 failed(struct logs_store *s, const char *why)
@@ -29,6 +37,7 @@ failed(struct logs_store *s, const char *why)
 	metrics_add(&s->l->metrics->log_errors, 1);
 	if (!s->is_failing)
 		log_warnx("log files in %s: %s", s->dir, why);
+	set_why(s->l, why);
 	s->is_failing = true;
 	s->failures++;
 	s->retry_ms = clock_mono_ms() + (int64_t)pause_s * 1000;
@@ -37,8 +46,10 @@ failed(struct logs_store *s, const char *why)
 static void
 went_well(struct logs_store *s)
 {
-	if (s->is_failing)
+	if (s->is_failing) {
 		log_info("the log files in %s are written again", s->dir);
+		set_why(s->l, "");
+	}
 	s->is_failing = false;
 	s->failures = 0;
 }

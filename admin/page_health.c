@@ -7,6 +7,7 @@
 #include "admin/calibration.h"
 #include "admin/disk.h"
 #include "admin/history.h"
+#include "admin/logs.h"
 #include "admin/pages.h"
 #include "admin/snapshot.h"
 #include "shared/json/jout.h"
@@ -29,10 +30,25 @@ get_history(const struct pages *p, struct health_history *out)
 	*out = (struct health_history){
 		.is_on = s.is_on,
 		.is_written = s.is_written,
-		.rows = s.rows,
 		.lost = s.lost,
 		.recent_lost =
 			deaths_recent(&p->watch.losses, (uint32_t)s.lost),
+	};
+	_Static_assert(sizeof(out->why) == sizeof(s.why), "copied whole");
+	memcpy(out->why, s.why, sizeof(out->why));
+}
+
+static void
+get_logs(const struct pages *p, struct health_history *out)
+{
+	struct logs_state s;
+
+	logs_get_state(p->logs, &s);
+	*out = (struct health_history){
+		.is_on = s.is_on,
+		.is_written = s.is_written,
+		.lost = s.lost,
+		.recent_lost = deaths_recent(&p->watch.lines, (uint32_t)s.lost),
 	};
 	_Static_assert(sizeof(out->why) == sizeof(s.why), "copied whole");
 	memcpy(out->why, s.why, sizeof(out->why));
@@ -75,6 +91,7 @@ page_get_facts(const struct pages *p, struct health_facts *f)
 
 	snapshot_facts(p->link, &p->watch, now_ms, f);
 	get_history(p, &f->history);
+	get_logs(p, &f->logs);
 	add_disk(DISK_STATE, "state_dir", conf->state_dir, now_ms, f);
 	add_disk(DISK_LOG, "log_dir", conf->log_dir, now_ms, f);
 	f->is_calibration_unsaved = p->calibration->has_warned;
@@ -141,15 +158,14 @@ put_upstreams(struct jout *j, const struct health_facts *f)
 }
 
 static void
-put_history(struct jout *j, const struct health_history *s)
+put_written(struct jout *j, const char *key, const struct health_history *s)
 {
-	jout_key(j, "history");
+	jout_key(j, key);
 	jout_obj(j);
 	jout_kv_bool(j, "on", s->is_on);
 	jout_kv_bool(j, "written", s->is_on && s->is_written);
 	if (!s->is_written)
 		jout_kv_cstr(j, "why", s->why);
-	jout_kv_int(j, "rows", (int64_t)s->rows);
 	jout_kv_int(j, "lost", (int64_t)s->lost);
 	jout_obj_end(j);
 }
@@ -247,7 +263,8 @@ page_health(const struct pages *p, const struct http_request *request,
 	jout_kv_int(&j, "restarts", atomic_load(&m->restarts));
 	put_hosts(&j, &f);
 	put_upstreams(&j, &f);
-	put_history(&j, &f.history);
+	put_written(&j, "history", &f.history);
+	put_written(&j, "logs", &f.logs);
 	put_disks(&j, &f);
 	put_clock(&j, &f);
 	jout_kv_bool(&j, "calibration_saved", !f.is_calibration_unsaved);

@@ -17,6 +17,7 @@ struct access;
 struct api_events;
 struct calibration;
 struct history;
+struct logs;
 struct history_read;
 struct sampler;
 
@@ -27,6 +28,7 @@ struct pages {
 	struct history_read *reader;
 	struct api_events *events;
 	struct access *access;
+	struct logs *logs;
 	const struct sampler *sampler;
 	const struct calibration *calibration;
 	struct watch watch; /* sampled by the owner */

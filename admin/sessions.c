@@ -24,6 +24,21 @@ find(struct sessions *s, const unsigned char hash[32])
 	return found;
 }
 
+static void
+end(struct sessions *s, struct session *it)
+{
+	s->ended += it->is_used;
+	*it = (struct session){ .is_used = false };
+}
+
+void
+sessions_sweep(struct sessions *s, int64_t now_ms)
+{
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		if (s->v[i].is_used && is_over(&s->v[i], now_ms))
+			end(s, &s->v[i]);
+}
+
 void
 sessions_begin(struct sessions *s, const unsigned char hash[32], int64_t now_ms)
 {
@@ -32,6 +47,7 @@ sessions_begin(struct sessions *s, const unsigned char hash[32], int64_t now_ms)
 	for (size_t i = 1; i < SESSIONS_MAX && to->is_used; i++)
 		if (!s->v[i].is_used || s->v[i].seen_ms < to->seen_ms)
 			to = &s->v[i];
+	end(s, to);
 	*to = (struct session){
 		.is_used = true,
 		.begun_ms = now_ms,
@@ -48,7 +64,7 @@ sessions_see(struct sessions *s, const unsigned char hash[32], int64_t now_ms)
 	if (it == NULL)
 		return false;
 	if (is_over(it, now_ms)) {
-		*it = (struct session){ .is_used = false };
+		end(s, it);
 		return false;
 	}
 	it->seen_ms = now_ms;
@@ -61,5 +77,5 @@ sessions_end(struct sessions *s, const unsigned char hash[32])
 	struct session *const it = find(s, hash);
 
 	if (it != NULL)
-		*it = (struct session){ .is_used = false };
+		end(s, it);
 }

@@ -25,6 +25,7 @@ struct session {
 
 struct sessions {
 	struct session v[SESSIONS_MAX];
+	unsigned ended; /* ever */
 };
 
 /* Where all are taken, the one that was seen longest ago ends. */
@@ -35,5 +36,7 @@ void sessions_begin(
 bool sessions_see(
 	struct sessions *s, const unsigned char hash[32], int64_t now_ms);
 void sessions_end(struct sessions *s, const unsigned char hash[32]);
+/* End those that are too old. */
+void sessions_sweep(struct sessions *s, int64_t now_ms);
 
 #endif

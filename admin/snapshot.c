@@ -28,6 +28,9 @@ snapshot_sample(
 			metrics_get(&all.history_lost_thread) +
 			metrics_get(&all.history_lost_died) +
 			metrics_get(&all.history_lost_spoilt)),
+		.lines = (uint32_t)(metrics_get(&all.log_lost_loop) +
+			metrics_get(&all.log_lost_disk) +
+			metrics_get(&all.log_lost_died)),
 	};
 	for (size_t i = 0; i < METRICS_DIALECTS; i++)
 		out->upstreams[i] = (struct watch_outcomes){

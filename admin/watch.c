@@ -68,6 +68,7 @@ watch_take(struct watch *w, const struct watch_sample *s)
 
 	deaths_sample(&w->deaths, s->deaths, s->now_ms);
 	deaths_sample(&w->losses, s->losses, s->now_ms);
+	deaths_sample(&w->lines, s->lines, s->now_ms);
 	if (!w->has_begun) {
 		w->has_begun = true;
 		w->step_ms = s->now_ms;

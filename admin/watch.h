@@ -35,6 +35,7 @@ struct watch {
 	bool has_begun;
 	struct deaths deaths; /* of processes */
 	struct deaths losses; /* of records of the history */
+	struct deaths lines;  /* that the log files lack */
 	struct watch_upstream upstreams[METRICS_DIALECTS];
 	int64_t step_ms;   /* when the upstreams' rings move on */
 	int64_t offset_us; /* of the wall clock to the other */
@@ -44,8 +45,8 @@ struct watch {
 
 struct watch_sample {
 	int64_t now_ms;
-	int64_t wall_us, boot_us; /* clock_wall_us, clock_boot_us */
-	uint32_t deaths, losses;  /* ever; may wrap */
+	int64_t wall_us, boot_us;       /* clock_wall_us, clock_boot_us */
+	uint32_t deaths, losses, lines; /* ever; may wrap */
 	struct watch_outcomes upstreams[METRICS_DIALECTS];
 };
 

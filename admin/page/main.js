@@ -9,7 +9,7 @@ import { heardLive, heardOverview, historyPeriod, initOverview, recolour, showHi
 	stopHistory } from "./overview.js";
 import { initRange } from "./range.js";
 import { initRequests, showRequests } from "./requests.js";
-import { route, VIEWS } from "./state.js";
+import { ask, route, VIEWS } from "./state.js";
 import { heardSystem, initSystem, showSystem } from "./system.js";
 import { verdict } from "./words.js";
 
@@ -35,7 +35,7 @@ function say(text) {
 /* --- the header ----------------------------------------------------------- */
 
 function heardVerdict(o) {
-	const word = verdict(o.draining ? "failing" : o.status);
+	const word = verdict(o.status);
 	if ($("verdict-word").textContent === word)
 		return;
 	$("verdict").dataset.state = o.status;
@@ -139,6 +139,15 @@ function follow() {
 		hideDetail();
 }
 
+/* Who came in without a cookie has nothing to log out of. */
+async function initLeave() {
+	try {
+		$("leave").hidden = !(await ask("/api/session")).is_session;
+	} catch {
+		/* Then it stays away. */
+	}
+}
+
 /* --- begin ---------------------------------------------------------------- */
 
 initTheme();
@@ -148,6 +157,7 @@ initRequests(go);
 initDetail(go);
 initSystem();
 initConfig();
+initLeave();
 addEventListener("hashchange", follow);
 listen((kind, data) => {
 	if (kind === "overview") {

@@ -122,6 +122,25 @@ class Token(Port):
         # There is nothing to be had from it without one.
         self.assertEqual(self.post("/logout", body=b"").status, 303)
 
+    def test_events_end_with_a_session(self):
+        cookie = self.session()
+        with wire.Conn(self.proxy.admin) as c:
+            c.send(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Cookie: %s\r\n\r\n" % cookie[1].encode())
+            got = b""
+            while b"event: live" not in got:
+                more = c.sock.recv(65536)
+                self.assertTrue(more)
+                got += more
+            self.assertTrue(got.startswith(b"HTTP/1.1 200 "))
+            # They last while it does.
+            self.assertEqual(self.get("/api/session", cookie).status, 200)
+            self.assertTrue(c.sock.recv(65536))
+            self.post("/logout", cookie, body=b"")
+            while c.sock.recv(65536):
+                pass
+        self.assertEqual(self.get("/api/events", cookie).status, 401)
+
     def test_sessions_are_bounded(self):
         first = self.session()
         second = self.session()

@@ -192,8 +192,9 @@ class Deep(ProcessCase):
         status, body = self.health()
         self.assertEqual((status, body["status"], body["reasons"]),
                          (200, "ok", []))
-        self.assertEqual(body["history"], {
-            "on": True, "written": True, "rows": 0, "lost": 0})
+        for part in ("history", "logs"):
+            self.assertEqual(body[part], {
+                "on": True, "written": True, "lost": 0})
         self.assertTrue(body["calibration_saved"])
         self.assertLess(abs(body["clock"]["now_s"] - time.time()), 5)
         self.assertNotIn("jumped_s", body["clock"])
@@ -240,11 +241,31 @@ class Deep(ProcessCase):
         self.assertFalse(body["history"]["written"])
         self.assertIn(body["history"]["why"], body["reasons"][0])
 
-    def test_history_that_is_turned_off(self):
-        self.start(history="false")
+    def test_log_files_that_are_not_written(self):
+        self.expected = ["log files in", "Connection refused"]
+        proxy = self.start(more={"start": False})
+        os.makedirs(os.path.join(proxy.config["log_dir"],
+                                 "upstream_requests.json"))
+        proxy.start()
+
+        chat(proxy)
+
+        def told():
+            _, body = self.health()
+            found = [r for r in body["reasons"] if "log files" in r]
+            return found and (found[0], body)
+        reason, body = wait_until(told, "a reason")
+        self.assertTrue(reason.startswith(
+            "the log files cannot be written: "), reason)
+        self.assertFalse(body["logs"]["written"])
+        self.assertIn(body["logs"]["why"], reason)
+
+    def test_what_is_turned_off(self):
+        self.start(history="false", upstream_log="false")
         status, body = self.health()
         self.assertEqual((status, body["status"]), (200, "ok"))
         self.assertFalse(body["history"]["on"])
+        self.assertFalse(body["logs"]["on"])
 
 
 class OwnPort(ProcessCase):

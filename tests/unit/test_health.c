@@ -20,7 +20,8 @@ static const struct health_facts good = {
 		{ "red", SPAN_INIT("https://a.example/v1"), { 90, 1, 1 }, 5, 9 },
 		{ "blue", SPAN_INIT("http://127.0.0.1:9/b"), { 0, 0, 0 }, -1, -1 },
 	},
-	.history = { .is_on = true, .is_written = true, .rows = 7 },
+	.history = { .is_on = true, .is_written = true },
+	.logs = { .is_on = true, .is_written = true },
 	.ndisks = 2,
 	.disks = {
 		{ .key = "state_dir", .path = SPAN_INIT("/s"), .is_known = true,
@@ -273,6 +274,24 @@ test_history(void **state)
 		f.history.recent_lost = 12);
 	EXPECT_WELL(f.history.lost = 12);
 	EXPECT_WELL(f.history.is_on = f.history.is_written = false);
+}
+
+static void
+test_logs(void **state)
+{
+	(void)state;
+	EXPECT(HEALTH_DEGRADED,
+		"the log files cannot be written: No space left on device; "
+		"requests are served, but lines that do not fit into memory "
+		"will be missing there",
+		f.logs.is_written = false;
+		strcpy(f.logs.why, "No space left on device"));
+	EXPECT(HEALTH_DEGRADED,
+		"the log files have lost 3 lines within the last minute: the "
+		"admin process or the disk is too slow",
+		f.logs.recent_lost = 3);
+	EXPECT_WELL(f.logs.lost = 12);
+	EXPECT_WELL(f.logs.is_on = f.logs.is_written = false);
 }
 
 static void
@@ -531,6 +550,7 @@ main(void)
 		cmocka_unit_test(test_upstreams),
 		cmocka_unit_test(test_no_upstream_answers),
 		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_calibration),

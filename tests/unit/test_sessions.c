@@ -46,6 +46,28 @@ test_begin_see_end(void **state)
 }
 
 static void
+test_ends_are_counted(void **state)
+{
+	struct sessions s = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < SESSIONS_MAX; i++)
+		sessions_begin(&s, hash_no(i + 1).bytes, 0);
+	assert_int_equal(s.ended, 0);
+	sessions_begin(&s, hash_no(99).bytes, 1);
+	assert_int_equal(s.ended, 1);
+	sessions_end(&s, hash_no(99).bytes);
+	sessions_end(&s, hash_no(99).bytes);
+	assert_int_equal(s.ended, 2);
+	sessions_sweep(&s, SESSIONS_IDLE_MS);
+	assert_int_equal(s.ended, 2);
+	assert_false(is_there(&s, 5, SESSIONS_IDLE_MS + 1));
+	assert_int_equal(s.ended, 3);
+	sessions_sweep(&s, SESSIONS_IDLE_MS + 1);
+	assert_int_equal(s.ended, 1 + SESSIONS_MAX);
+}
+
+static void
 test_idle_ones_end(void **state)
 {
 	struct sessions s = { 0 };
@@ -99,6 +121,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_begin_see_end),
+		cmocka_unit_test(test_ends_are_counted),
 		cmocka_unit_test(test_idle_ones_end),
 		cmocka_unit_test(test_old_ones_end_though_they_are_used),
 		cmocka_unit_test(test_the_longest_unseen_goes),
