@@ -40,7 +40,7 @@ $(B)/tests/bench/bench_tokens: %: %.o $(SHARED_LIBS)
 	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS)
 
 # The load tools of the benchmark share the stand-in's libraries.
-BENCH_TOOLS = $(patsubst %,$(B)/tests/bench/%,streams delay seal)
+BENCH_TOOLS = $(patsubst %,$(B)/tests/bench/%,streams delay seal records)
 $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(STANDIN_LIBS) $(LLHTTP_LIBS) $(TLS_LIBS)
 
@@ -111,6 +111,10 @@ check-cluster: ## HAProxy and Prometheus before three nodes (needs root)
 	$(MAKE) all standin
 	python3 tests/system/cluster.py
 
+bench-records: ## what recording costs, what the admin process takes
+	$(MAKE) all standin bench-tools
+	tests/bench/bench.sh --only records,history,stopped
+
 demo: ## build, start with a stand-in upstream, show both dialects
 	packaging/deps.sh demo
 	$(MAKE) all standin
@@ -171,5 +175,5 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	$(MAKE) tidy
 
 .PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
-	cover run-cover fuzz fuzz-times bench check-container check-cluster demo format format-check unicode-check protocol-rows structure tidy \
+	cover run-cover fuzz fuzz-times bench bench-records check-container check-cluster demo format format-check unicode-check protocol-rows structure tidy \
 	cppcheck shellcheck lint

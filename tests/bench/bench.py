@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 
+import history
 import limits
 import tokens
 
@@ -167,6 +168,7 @@ class Servers:
         self.running = []
         self.bases = None  # of the stand-in: TLS, plain
         self.started = {}
+        self.admin_ports = {}
 
     def spawn(self, what, argv, port, **kw):
         log = open(os.path.join(self.folder, what + ".log"), "wb")
@@ -223,6 +225,7 @@ class Servers:
             "-o", f"upstream_ca_file={ca}", "-o", f"state_dir={self.folder}/{port}",
             "-o", f"log_dir={self.folder}/{port}", "-o", f"pid_file={self.folder}/{port}.pid",
         ], port, cwd=self.folder)
+        self.admin_ports[p.pid] = admin
         return p, port, "/v1/chat/completions"
 
     def canned(self, connections):
@@ -308,8 +311,8 @@ backend b
 # --- measuring ------------------------------------------------------------
 
 
-def load(servers, process, port, path, body, connections, seconds):
-    """Requests a second, CPU microseconds a request, median latency, errors."""
+def wrk(servers, port, path, body, connections, seconds):
+    """Requests, seconds, errors, quantiles of latency in microseconds."""
     headers = "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in {
         "content-type": "application/json", "authorization": "Bearer bench.key",
         "anthropic-version": "2023-06-01"}.items())
@@ -321,20 +324,27 @@ local f = io.open("{body_file}", "rb")
 wrk.body = f:read("*a")
 f:close()
 """)
-    before = cpu_seconds(process.pid)
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
                           "-s", script, f"http://127.0.0.1:{port}{path}"],
                          capture_output=True, text=True, check=True).stdout
-    used = cpu_seconds(process.pid) - before
-    n = int(re.search(r"(\d+) requests in", out).group(1))
-    value, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)", out).groups()
-    median = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    errors = int(bad.group(1)) if bad else 0
+    got = {"requests": int(re.search(r"(\d+) requests in", out).group(1)),
+           "seconds": seconds, "errors": int(bad.group(1)) if bad else 0}
+    for quantile, value, unit in re.findall(r"(\d\d%)\s+([\d.]+)(us|ms|s)", out):
+        got[quantile] = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
     socket_errors = re.search(r"Socket errors: (.*)", out)
     if socket_errors:
         print("   ", socket_errors.group(0))
-    return n / seconds, used / max(n, 1) * 1e6, median, errors
+    return got
+
+
+def load(servers, process, port, path, body, connections, seconds):
+    """Requests a second, CPU microseconds a request, median latency, errors."""
+    before = cpu_seconds(process.pid)
+    got = wrk(servers, port, path, body, connections, seconds)
+    used = cpu_seconds(process.pid) - before
+    return (got["requests"] / seconds, used / max(got["requests"], 1) * 1e6,
+            got["50%"], got["errors"])
 
 
 def compare(servers, name, bases, seconds):
@@ -420,6 +430,9 @@ def main():
         "handshakes": lambda s: limits.handshakes(s, this),
         "context": lambda s: limits.context(),
         "tokens": lambda s: tokens.tokens(s.folder),
+        "records": lambda s: history.cost(),
+        "history": lambda s: history.sustained(s, this),
+        "stopped": lambda s: history.stopped(s, this),
         "growth": lambda s: limits.growth(s, this, args.growth_seconds),
     }
     names = [*CASES, "latency", *alone]
