@@ -38,7 +38,7 @@ ifeq ($(BUILD),fuzz)
 CC = $(CLANG)
 endif
 
-OWN_CPPFLAGS = -D_GNU_SOURCE -DGLMPROXY_VERSION='"$(VERSION)"' -I. -I$(B)/gen
+OWN_CPPFLAGS = -D_GNU_SOURCE -I. -I$(B)/gen
 OWN_CFLAGS   = $(CFLAGS_$(BUILD)) $(WARN) $(HARD) $(WERROR)
 OWN_LDFLAGS  = $(filter -fsanitize=% --coverage,$(CFLAGS_$(BUILD))) -pie \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
@@ -84,7 +84,13 @@ LIBS = $(LLHTTP_LIBS) $(TLS_LIBS) -lz -lsqlite3
 
 include $(wildcard shared/sys/*.mk worker/*.mk admin/*.mk)
 
-$(B)/%.o: %.c
+# Written only when it changes: another version compiles few files anew.
+$(B)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define GLMPROXY_VERSION "$(VERSION)"' > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv -f $@.new $@
+
+$(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC  )$(COMPILE) $(LLHTTP_CPPFLAGS) -c -o $@ $<
 

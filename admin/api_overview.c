@@ -5,6 +5,8 @@
 #include "admin/sampler.h"
 #include "shared/sys/clock.h"
 
+#include "version.h"
+
 #define SHORT_MS 10000
 #define LONG_MS  60000
 

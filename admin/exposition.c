@@ -10,6 +10,8 @@
 #include "shared/sys/clock.h"
 #include "shared/translate/dialect.h"
 
+#include "version.h"
+
 static void
 put_intro(struct buf *b, const char *name, const char *kind, const char *help)
 {

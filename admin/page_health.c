@@ -13,6 +13,8 @@
 #include "shared/json/jout.h"
 #include "shared/sys/clock.h"
 
+#include "version.h"
+
 int64_t
 page_uptime_s(const struct shm *m)
 {

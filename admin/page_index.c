@@ -5,6 +5,8 @@
 #include "admin/pages.h"
 #include "shared/http/out.h"
 
+#include "version.h"
+
 static void
 put_history(const struct pages *p, struct buf *b)
 {

@@ -15,6 +15,8 @@
 #include "shared/sys/proc.h"
 #include "shared/vocab_file.h"
 
+#include "version.h"
+
 #define HELP_HINT "try `glmproxy help`"
 
 static command_fn cmd_version;

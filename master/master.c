@@ -18,6 +18,8 @@
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+
+#include "version.h"
 #include "shared/sys/serverlog.h"
 
 /* How often heartbeats are looked at. */

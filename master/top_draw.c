@@ -8,6 +8,8 @@
 
 #include "master/top_text.h"
 
+#include "version.h"
+
 #define LINE_MAX_BYTES 4096
 /* Up to this height workers are one line, not a table. */
 #define LOW_HEIGHT  20

@@ -7,6 +7,8 @@
 
 #include "shared/json/jout.h"
 
+#include "version.h"
+
 /* Three digits; null below 0, where nothing is known. */
 static void
 kv_number(struct jout *j, const char *key, double n)

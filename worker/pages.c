@@ -12,6 +12,7 @@
 
 #include "page/docs.html.h"
 #include "page/openapi.json.h"
+#include "version.h"
 
 #define PAGE_MAX (1u << 20)
 

@@ -4,6 +4,8 @@
 
 #include "shared/http/out.h"
 
+#include "version.h"
+
 static void
 put_host(const struct url *base, struct buf *out)
 {

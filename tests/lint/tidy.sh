@@ -11,6 +11,6 @@ export tidy flags
 printf '%s\n' "$@" | xargs -P 2 -n 6 sh -c '
 	# shellcheck disable=SC2086 # the flags are several words
 	"$tidy" --quiet --warnings-as-errors="*" "$@" -- -std=c11 -D_GNU_SOURCE \
-		-DGLMPROXY_VERSION="\"0\"" -I. -Ibuild/release/gen $flags \
+		-I. -Ibuild/release/gen $flags \
 		2>&1 | grep -v "warnings generated" | grep . >&2 && exit 1
 	exit 0' tidy
