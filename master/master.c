@@ -18,9 +18,9 @@
 #include "shared/sys/clock.h"
 #include "shared/sys/log.h"
 #include "shared/sys/proc.h"
+#include "shared/sys/serverlog.h"
 
 #include "version.h"
-#include "shared/sys/serverlog.h"
 
 /* How often heartbeats are looked at. */
 #define TURN_MS 1000
@@ -271,8 +271,11 @@ alive(const struct master *m, enum shm_role role)
 static void
 begin_stop(struct master *m, int exit_code, int64_t now_ms)
 {
+	const int64_t most_ms = m->live->conf->stop_timeout_ms +
+		CHILDREN_GRACE_MS + ADMIN_LEAVE_MS + QUIT_MS;
+
 	log_info("stopping");
-	notify_stopping();
+	notify_stopping(most_ms);
 	m->is_stopping = true;
 	m->exit_code = exit_code;
 	m->stop_until_ms = now_ms + m->live->conf->stop_timeout_ms;

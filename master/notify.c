@@ -120,10 +120,13 @@ notify_reloading(void)
 }
 
 void
-notify_stopping(void)
+notify_stopping(int64_t most_ms)
 {
-	char text[] = "STOPPING=1\nSTATUS=stopping";
+	char text[MESSAGE_MAX];
 
+	(void)snprintf(text, sizeof(text),
+		"STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=%" PRId64,
+		most_ms * 1000);
 	send_message(text, -1);
 }
 

@@ -17,7 +17,8 @@ void notify_init(void);
 /* status: one line for people, e.g. "4 workers". */
 void notify_ready(const char *status);
 void notify_reloading(void);
-void notify_stopping(void);
+/* most_ms: asks the manager to wait so long, should it wait less. */
+void notify_stopping(int64_t most_ms);
 void notify_status(const char *status);
 
 /* Keep a descriptor over a restart under this name (letters and digits). */

@@ -203,7 +203,12 @@ class Manager(ProcessCase):
         self.signal(signal.SIGHUP)
         self.assertIn("reload refused", self.wait_message("READY=1"))
         self.assertEqual(proxy.process.end(), 0)
-        self.wait_message("STOPPING=1")
+        # Longer than stop_timeout_s, whatever the manager's own limit.
+        text = self.wait_message("STOPPING=1")
+        most = int(re.search(r"EXTEND_TIMEOUT_USEC=(\d+)", text).group(1))
+        limit = 1000000 * int(proxy.config["stop_timeout_s"])
+        self.assertGreater(most, limit)
+        self.assertLess(most, limit + 10000000)
 
     def test_watchdog(self):
         self.start(more={"env": {"NOTIFY_SOCKET": self.path,
