@@ -1,6 +1,8 @@
 # The admin page, which is part of the program. The library for its charts is
-# fetched by `make deps`; without it the page does without charts.
-UPLOT = build/vendor/uplot
+# fetched by `make deps`, or came with the source (`make dist`); without it the
+# page does without charts.
+UPLOT = $(firstword $(patsubst %/fetched,%,$(wildcard build/vendor/uplot/fetched \
+	packaging/vendor/uplot/fetched)) build/vendor/uplot)
 PAGE_FILES = $(sort $(wildcard $(addprefix admin/page/*.,html css js svg)))
 PAGE_PAIRS = $(foreach f,$(PAGE_FILES),$(notdir $(f))=$(f)) LICENSE=LICENSE
 ifneq ($(wildcard $(UPLOT)/fetched),)

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # deps.sh - install the Debian packages that a make target needs.
 #
-#	packaging/deps.sh build|vocab|demo|test|prometheus|container|cluster|lint|bench|all [--list]
+#	packaging/deps.sh build|vocab|deb|rpm|system|demo|test|prometheus|container|cluster|lint|bench|all [--list]
 #
 # Says and does nothing when all are there. --list prints the names only, for
 # other distributions to translate. Tried on Debian 12 and 13.
 set -eu
 
 usage() {
-	echo "usage: $0 build|vocab|demo|test|prometheus|container|cluster|lint|bench|all [--list]" >&2
+	echo "usage: $0 build|vocab|deb|rpm|system|demo|test|prometheus|container|cluster|lint|bench|all [--list]" >&2
 	exit 64
 }
 
@@ -18,6 +18,11 @@ usage() {
 build="gcc libc6-dev make pkg-config:pkg-config libmbedtls-dev libjsmn-dev zlib1g-dev
 	libsqlite3-dev libllhttp-dev|node-llhttp"
 vocab="ca-certificates npm:npm python3:python3"
+deb="$build dpkg-dev:dpkg-buildpackage debhelper bash-completion libcmocka-dev python3:python3"
+rpm="$build rpm:rpmbuild python3:python3 systemd:systemctl"
+system="$deb $rpm $vocab libjansson-dev curl:curl openssl:openssl python3:python3 mmdebstrap:mmdebstrap
+	systemd-container:systemd-nspawn lintian:lintian blhc:blhc rpmlint:rpmlint
+	devscripts:hardening-check"
 demo="$build libjansson-dev curl:curl python3:python3 openssl:openssl"
 test="$demo libcmocka-dev nodejs:node npm:npm ca-certificates
 	manpages-zh fortunes-zh chromium:chromium"
@@ -34,6 +39,9 @@ bench="$demo $vocab nodejs:node manpages-zh fortunes-zh
 case $1 in
 build) wanted=$build ;;
 vocab) wanted=$vocab ;;
+deb) wanted=$deb ;;
+rpm) wanted=$rpm ;;
+system) wanted=$system ;;
 demo) wanted=$demo ;;
 test) wanted=$test ;;
 prometheus) wanted=$prometheus ;;
@@ -41,7 +49,7 @@ container) wanted=$container ;;
 cluster) wanted=$cluster ;;
 lint) wanted=$lint ;;
 bench) wanted=$bench ;;
-all) wanted="$lint $bench $prometheus" ;;
+all) wanted="$lint $bench $prometheus $system" ;;
 *) usage ;;
 esac
 

@@ -12,7 +12,8 @@ version=1.6.32
 package_sha512=2883159c6ebccefbb95d751b0b82d010f9e1c0ec41b8bc96d401eda66e882935c89a46cb824332fa369b8cb8122cc6ac36e186cd09bf7a9ded3a4c93c6989023
 vendor=build/vendor
 
-if [ "$(cat $vendor/$package/fetched 2>/dev/null)" = $version ]; then
+if [ "$(cat $vendor/$package/fetched 2>/dev/null)" = $version ] &&
+	[ -f $vendor/$package/uPlot.iife.js ]; then
 	exit 0
 fi
 echo "fetching the library for charts into $vendor" >&2
@@ -33,7 +34,8 @@ if ! echo "$package_sha512  $archive" | sha512sum -c --status; then
 fi
 tar -xzf "$archive" -C "$work"
 mkdir "$work/$package"
-for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do
+# The readable form is for source packages.
+for file in dist/uPlot.iife.min.js dist/uPlot.iife.js dist/uPlot.min.css LICENSE; do
 	cp "$work/package/$file" "$work/$package/"
 done
 # Last: what the Makefile looks for.
