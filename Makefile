@@ -113,8 +113,10 @@ build/glmproxy: build/release/glmproxy
 	@ln -f $< $@
 
 # The tokenizer's vocabulary, which the program looks for beside itself. Its
-# ranks are fetched by `make deps`; without them it estimates.
-RANKS = $(wildcard build/vendor/cl100k_base.json)
+# ranks are fetched by `make deps`, or came with the source (`make dist`);
+# without them it estimates.
+RANKS = $(firstword $(wildcard build/vendor/cl100k_base.json \
+	packaging/vendor/cl100k_base.json))
 ifneq ($(RANKS),)
 build/glmproxy.vocab: $(RANKS) shared/count/vocab.py
 	$(call say,MAKE)python3 shared/count/vocab.py $< $@
@@ -162,6 +164,39 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 0644 packaging/man/glmproxy.conf.5 \
 		$(DESTDIR)$(PREFIX)/share/man/man5/glmproxy.conf.5
 
+# Where `make install` alone is not enough: a service that systemd starts.
+install-systemd: ## also install the unit and the user's description
+	install -D -m 0644 packaging/systemd/glmproxy.sysusers \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d/glmproxy.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|=/usr/sbin/|=$(PREFIX)/sbin/|' packaging/systemd/glmproxy.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/glmproxy.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/glmproxy.service
+	install -D -m 0644 packaging/completion/glmproxy \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/glmproxy
+
+# --- packages -------------------------------------------------------------
+
+DIST = build/dist/glmproxy-$(VERSION).tar.gz
+
+dist: ## build/dist/glmproxy-VERSION.tar.gz, with what is fetched in it
+	packaging/deps.sh vocab
+	packaging/vocab.sh
+	packaging/uplot.sh
+	packaging/dist.sh $(DIST)
+
+deb: dist ## Debian packages, in build/deb
+	packaging/deps.sh deb
+	packaging/deb.sh $(DIST) build/deb
+
+rpm: dist ## RPM packages, in build/rpm
+	packaging/deps.sh rpm
+	packaging/rpm.sh $(DIST) build/rpm
+
+reproducible: dist ## build both packages twice and compare the bytes
+	packaging/deps.sh system
+	packaging/reproducible.sh $(DIST) build/reproducible
+
 clean: ## remove everything that was built
 	rm -rf build
 
@@ -169,7 +204,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
 		Makefile tests/tests.mk
 
-.PHONY: all deps run install clean help
+.PHONY: all deps run install install-systemd dist deb rpm reproducible clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -44,6 +44,10 @@ BENCH_TOOLS = $(patsubst %,$(B)/tests/bench/%,streams delay seal records)
 $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
 	$(call say,LINK)$(LINK) -o $@ $< $(STANDIN_LIBS) $(LLHTTP_LIBS) $(TLS_LIBS)
 
+# The clients of the system tests, which stand alone.
+$(B)/tests/system/load: %: %.o
+	$(call say,LINK)$(LINK) -o $@ $< -lpthread
+
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
 bench-tools: $(BENCH_TOOLS) $(B)/tests/bench/bench_tokens \
@@ -63,6 +67,10 @@ test-deps:
 check: test-deps ## install what tests need, build, pass every test
 	$(MAKE) all units fuzzers standin
 	$(RUN_TESTS) --e2e --clients --reference
+
+# For packages, which are built where nothing can be fetched.
+check-units: units ## only the unit, matrix and process tests; installs nothing
+	python3 tests/run.py --units $(UNIT_TESTS)
 
 e2e: test-deps ## only the tests of the whole program
 	$(MAKE) all standin
@@ -85,6 +93,13 @@ cover: test-deps ## lines of the pure core that the unit tests reach
 run-cover:
 	python3 tests/run.py --units $(UNIT_TESTS)
 	tests/cover.sh $(B)
+
+# RUNS=20: each operation under load so often (3). MACHINES=bookworm,trixie,rpm
+check-system: ## packages, installed and upgraded under systemd in nspawn; root
+	packaging/deps.sh system
+	$(MAKE) dist standin $(B)/tests/system/load
+	RUNS=$(RUNS) python3 tests/system/run.py \
+		--machines $(or $(MACHINES),bookworm,trixie,rpm) $(DIST)
 
 FUZZ_S ?= 60
 fuzz: ## run every fuzzer (or FUZZ=names) for FUZZ_S seconds, note the time
@@ -163,7 +178,8 @@ cppcheck:
 		shared master worker admin
 
 shellcheck:
-	shellcheck $(wildcard .ci/run tests/*.sh tests/*/*.sh packaging/*.sh packaging/*/*.sh)
+	shellcheck $(wildcard .ci/run tests/*.sh tests/*/*.sh packaging/*.sh packaging/*/*.sh) \
+		packaging/completion/glmproxy debian/tests/foreground debian/tests/service
 
 lint: ## warnings as errors (gcc and clang), format, structure, analysers
 	packaging/deps.sh lint
@@ -174,6 +190,6 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 		WERROR=-Werror build/lint-clang/glmproxy units
 	$(MAKE) tidy
 
-.PHONY: units fuzzers bench-tools standin test-deps check e2e asan run-asan tsan run-tsan \
+.PHONY: units fuzzers bench-tools standin test-deps check check-units check-system e2e asan run-asan tsan run-tsan \
 	cover run-cover fuzz fuzz-times bench bench-records check-container check-cluster demo format format-check unicode-check protocol-rows structure tidy \
 	cppcheck shellcheck lint
