@@ -385,15 +385,22 @@ static void
 client_on_timer(struct ev_timer *t)
 {
 	struct client *c = CONTAINER_OF(t, struct client, timer);
+	struct metrics *m = c->worker->metrics;
 
 	switch (c->state) {
 	case CLIENT_HEAD:
 	case CLIENT_BODY:
+		metrics_add(c->state == CLIENT_HEAD ? &m->dropped_head :
+						      &m->dropped_body,
+			1);
 		client_fail(c, LLM_FAIL_REQUEST_TIMEOUT,
 			"the request did not arrive in time");
 		break;
-	case CLIENT_IDLE:
 	case CLIENT_BUSY: /* it takes no bytes */
+		metrics_add(&m->dropped_write, 1);
+		client_close(c);
+		break;
+	case CLIENT_IDLE:
 	case CLIENT_CLOSING:
 		client_close(c);
 		break;

@@ -136,7 +136,17 @@ class HalfStates(AttackCase):
                 pass
             self.assertLess(time.monotonic() - start, 5)
 
+    def test_head_stops(self):
+        before = self.metric('client_drops_total{reason="head"}')
+        with self.proxy.connect() as conn:
+            conn.send(b"POST /v1/messages HTTP/1.1\r\n")
+            self.assertEqual(conn.response().status, 408)
+            self.assertEqual(conn.ends(), b"")
+        self.assertEqual(self.metric('client_drops_total{reason="head"}'),
+                         before + 1)
+
     def test_body_stops(self):
+        before = self.metric('client_drops_total{reason="body"}')
         with self.proxy.connect() as conn:
             conn.send(b"POST /v1/messages HTTP/1.1\r\nHost: a\r\n"
                       b"x-api-key: k\r\nContent-Length: 9\r\n\r\n{")
@@ -144,6 +154,8 @@ class HalfStates(AttackCase):
             r = conn.response()
             self.assertEqual(r.status, 408)
             self.assertEqual(conn.ends(), b"")
+        self.assertEqual(self.metric('client_drops_total{reason="body"}'),
+                         before + 1)
 
     def test_refused_and_stays(self):
         """The answer is there; the client neither reads on nor leaves."""

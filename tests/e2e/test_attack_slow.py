@@ -44,8 +44,11 @@ class SlowReaders(AttackCase):
     def test_stops_for_good(self):
         conn, _ = self.held_back("many n=60000")
         before = self.metric("cancelled_total")
+        drops = self.metric('client_drops_total{reason="write"}')
         self.wait_metric("streams", 0)
         self.assertEqual(self.metric("cancelled_total"), before + 1)
+        self.assertEqual(self.metric('client_drops_total{reason="write"}'),
+                         drops + 1)
         conn.close()
         self.check_clean()
 
