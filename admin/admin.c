@@ -157,9 +157,10 @@ end(struct admin *a)
 {
 	a->pages.history = NULL;
 	calibration_save(&a->calibration);
-	/* The disk hangs: so would every way to end in order. */
-	if (!history_stop(&a->history) || !logs_stop(&a->logs) ||
-		!history_read_free(&a->reader))
+	/* If a disk hangs, so would every way to end in order. Who writes the
+	 * history is the last to close it, and tidies up its log. */
+	if (!history_read_free(&a->reader) || !history_stop(&a->history) ||
+		!logs_stop(&a->logs))
 		_exit(0);
 	api_events_stop(&a->events);
 	calibration_close(&a->calibration);

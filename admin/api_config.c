@@ -7,12 +7,15 @@ static void
 put_setting(void *ctx, const struct conf_shown *s)
 {
 	struct jout *const j = ctx;
+	/* This process has no keys, so that it cannot tell an empty one. */
+	const bool is_masked =
+		s->is_secret && !span_eq(s->origin, SPAN("built-in"));
 
 	jout_obj(j);
 	jout_key(j, "key");
 	api_put_text(j, s->key);
 	jout_key(j, "value");
-	api_put_text(j, s->value);
+	api_put_text(j, is_masked ? SPAN("********") : s->value);
 	jout_kv_span(j, "origin", s->origin);
 	jout_kv_bool(j, "secret", s->is_secret);
 	jout_obj_end(j);

@@ -69,6 +69,18 @@ static const char *const steps[] = {
 	"CREATE INDEX request_model ON request (model, time_us);"
 	"CREATE INDEX request_failed ON request (time_us)"
 	" WHERE status >= 400 OR broken > 0;",
+	/* Sums of a whole retention would otherwise be those of a great many
+	 * hours. */
+	"CREATE TABLE day (" GROUP_COLUMNS ") WITHOUT ROWID;"
+	"INSERT INTO day SELECT time_s / 86400 * 86400, is_count, status,"
+	" client, dialect, upstream, model, error, sum(requests),"
+	" sum(streamed), sum(cancelled), sum(broken), sum(retries), sum(input),"
+	" sum(cached), sum(output), sum(shown_input), sum(shown_cached),"
+	" sum(shown_output), sum(counted), sum(head_us), sum(heads),"
+	" sum(first_us), sum(firsts), sum(total_us), sum(bytes_in),"
+	" sum(bytes_sent), sum(bytes_received), sum(bytes_out),"
+	" sum(notice_count), sum(truncated), sum(removed), max(longest_us)"
+	" FROM hour GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;",
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(steps) == HISTORY_DB_VERSION, "a step is missing");
@@ -111,6 +123,7 @@ static const char row_sql[] = "INSERT INTO request (weight"
 
 static const char minute_sql[] = GROUP_SQL("minute");
 static const char hour_sql[] = GROUP_SQL("hour");
+static const char day_sql[] = GROUP_SQL("day");
 
 /* --- troubles ------------------------------------------------------------- */
 
@@ -120,7 +133,8 @@ history_db_close(struct history_db *d)
 	(void)sqlite3_finalize(d->row);
 	(void)sqlite3_finalize(d->minute);
 	(void)sqlite3_finalize(d->hour);
-	d->row = d->minute = d->hour = NULL;
+	(void)sqlite3_finalize(d->day);
+	d->row = d->minute = d->hour = d->day = NULL;
 	(void)sqlite3_close(d->db);
 	d->db = NULL;
 }
@@ -231,6 +245,9 @@ prepare(struct history_db *d)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v3(
 			d->db, hour_sql, -1, flags, &d->hour, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(
+			d->db, day_sql, -1, flags, &d->day, NULL);
 	return rc;
 }
 
@@ -410,6 +427,9 @@ history_db_add(struct history_db *d, const struct history_sums *sums,
 		rc = add_group(d->minute, g, g->key.time_s);
 		if (rc == SQLITE_OK)
 			rc = add_group(d->hour, g, g->key.time_s / 3600 * 3600);
+		if (rc == SQLITE_OK)
+			rc = add_group(
+				d->day, g, g->key.time_s / 86400 * 86400);
 	}
 	if (rc == SQLITE_OK)
 		rc = run(d, "COMMIT");
@@ -421,7 +441,7 @@ history_db_add(struct history_db *d, const struct history_sums *sums,
 enum history_db_result
 history_db_prune(struct history_db *d, int64_t before_s, int64_t most)
 {
-	char sql[640];
+	char sql[800];
 	int64_t free_pages = 0;
 	int rc;
 
@@ -431,8 +451,11 @@ history_db_prune(struct history_db *d, int64_t before_s, int64_t most)
 		"DELETE FROM minute WHERE time_s = (SELECT min(time_s) FROM"
 		" minute) AND time_s < %" PRId64 ";"
 		"DELETE FROM hour WHERE time_s = (SELECT min(time_s) FROM"
-		" hour) AND time_s < %" PRId64,
-		before_s * 1000000, most, before_s, before_s - 3600);
+		" hour) AND time_s < %" PRId64 ";"
+		"DELETE FROM day WHERE time_s = (SELECT min(time_s) FROM"
+		" day) AND time_s < %" PRId64,
+		before_s * 1000000, most, before_s, before_s - 3600,
+		before_s - 86400);
 	rc = run(d, sql);
 	if (rc == SQLITE_OK)
 		rc = ask(d, "PRAGMA freelist_count", &free_pages);

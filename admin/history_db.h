@@ -7,6 +7,7 @@
  *		  time, and by client, model or failure and then time
  *	minute    sums, by what history_sums.h tells apart
  *	hour      the same, by the hour
+ *	day       the same, by the day of UTC
  *
  * user_version is the number of the last step of steps[] that was taken.
  */
@@ -19,7 +20,7 @@
 #include "shared/base/buf.h"
 
 /* Steps that a database of today has gone through. */
-#define HISTORY_DB_VERSION 3
+#define HISTORY_DB_VERSION 4
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -35,7 +36,7 @@ struct history_db {
 	char path[PATH_MAX];
 	char why[256];      /* the last trouble, a sentence without end */
 	struct sqlite3 *db; /* NULL: closed */
-	struct sqlite3_stmt *row, *minute, *hour;
+	struct sqlite3_stmt *row, *minute, *hour, *day;
 };
 
 /* A row to be: what record_write has made of a request, and for how many

@@ -15,8 +15,11 @@
 
 #define SQL_MAX 4096
 #define HOUR_S  INT64_C(3600)
-/* Up to here totals are added up by the minute, which costs more. */
+#define DAY_S   (24 * HOUR_S)
+/* Up to here totals are added up by the minute, then by the hour: the finer,
+ * the dearer. */
 #define TOTALS_MINUTES_S (6 * HOUR_S)
+#define TOTALS_HOURS_S   (8 * DAY_S)
 
 /* --- reading sums --------------------------------------------------------- */
 
@@ -136,6 +139,12 @@ put_frame(const struct history_question *q, const char *table, struct jout *j)
 	jout_kv_cstr(j, "kind", history_question_kind(q));
 	jout_kv_cstr(j, "group", history_question_by(q));
 	jout_kv_cstr(j, "source", table);
+}
+
+static const char *
+table_of(int64_t step_s)
+{
+	return step_s < HOUR_S ? "minute" : step_s < DAY_S ? "hour" : "day";
 }
 
 /* Outwards, to whole steps. */
@@ -273,7 +282,7 @@ history_series_put(struct history_view *v, const struct history_question *q,
 	struct buf *out, struct gp_error *err)
 {
 	struct series s = { .q = aligned(q, q->step_s) };
-	const char *const table = q->step_s < HOUR_S ? "minute" : "hour";
+	const char *const table = table_of(q->step_s);
 	enum gp_code rc = GP_OK;
 
 	s.groups = history_groups_new();

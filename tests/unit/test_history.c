@@ -225,6 +225,8 @@ test_add(void **state)
 		assert_int_equal(ask("SELECT count(*) FROM minute"), 2);
 		assert_int_equal(ask("SELECT count(*) FROM hour"), 1);
 		assert_int_equal(ask("SELECT requests FROM hour"), 2 * round);
+		assert_int_equal(ask("SELECT count(*) FROM day"), 1);
+		assert_int_equal(ask("SELECT requests FROM day"), 2 * round);
 		assert_int_equal(ask("SELECT input FROM minute"), 100 * round);
 	}
 	assert_int_equal(ask("SELECT longest_us FROM hour"), 5000);
@@ -257,7 +259,7 @@ test_migration(void **state)
 		history_db_add(&d, sums, buf_span(&rows), &n), HISTORY_DB_DONE);
 	history_db_close(&d);
 	tell("DROP INDEX request_client; DROP INDEX request_model;"
-	     "DROP INDEX request_failed;"
+	     "DROP INDEX request_failed; DROP TABLE day;"
 	     "ALTER TABLE request DROP COLUMN messages;"
 	     "ALTER TABLE request DROP COLUMN max_tokens;"
 	     "ALTER TABLE request DROP COLUMN thinking;"
@@ -271,6 +273,9 @@ test_migration(void **state)
 	assert_int_equal(ask("SELECT count(*) FROM request"), 2);
 	assert_int_equal(
 		ask("SELECT count(*) FROM request WHERE vision = 0"), 1);
+	/* What was in the hours is in the days. */
+	assert_int_equal(ask("SELECT requests FROM day"), 2);
+	assert_int_equal(ask("SELECT time_s % 86400 FROM day"), 0);
 	history_db_close(&d);
 	buf_fini(&rows);
 }
