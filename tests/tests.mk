@@ -77,6 +77,10 @@ e2e: test-deps ## only the tests of the whole program
 	GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin \
 		python3 tests/run.py --e2e
 
+big-history: all ## the interface over 10 million rows (made in some minutes)
+	GLMPROXY_BIN=$(B)/glmproxy GLMPROXY_BIG_ROWS=10000000 \
+		GLMPROXY_BIG_TELL=1 python3 -m unittest -v tests.e2e.test_big_history
+
 asan: test-deps ## all tests but the SDKs' under ASan, UBSan and LSan
 	$(MAKE) BUILD=asan build/asan/glmproxy units fuzzers standin run-asan
 run-asan:
@@ -190,6 +194,6 @@ lint: ## warnings as errors (gcc and clang), format, structure, analysers
 		WERROR=-Werror build/lint-clang/glmproxy units
 	$(MAKE) tidy
 
-.PHONY: units fuzzers bench-tools standin test-deps check check-units check-system e2e asan run-asan tsan run-tsan \
+.PHONY: big-history units fuzzers bench-tools standin test-deps check check-units check-system e2e asan run-asan tsan run-tsan \
 	cover run-cover fuzz fuzz-times bench bench-records check-container check-cluster demo format format-check unicode-check protocol-rows structure tidy \
 	cppcheck shellcheck lint
