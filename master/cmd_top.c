@@ -64,21 +64,23 @@ take_options(struct top *t)
 
 	for (size_t i = 0; i < cli->nargs; i++) {
 		const char *const word = cli->args[i];
+		const bool is_interval = strcmp(word, "--interval") == 0;
 		int code = EXIT_DONE;
 
 		if (strcmp(word, "--once") == 0)
 			t->once = true;
 		else if (strcmp(word, "--json") == 0)
 			t->as_json = true;
-		else if (strcmp(word, "--interval") != 0)
+		else if (!is_interval)
 			code = cli_usage(cli, "unknown %s %s",
 				word[0] == '-' ? "option" : "argument", word);
-		else if (cli->args[i + 1] == NULL)
+		else if (i + 1 == cli->nargs)
 			code = cli_usage(cli, "--interval needs a value");
 		else
-			code = take_interval(t, cli->args[++i]);
+			code = take_interval(t, cli->args[i + 1]);
 		if (code != EXIT_DONE)
 			return code;
+		i += is_interval;
 	}
 	if (t->as_json && !t->once)
 		return cli_usage(cli, "--json needs --once");

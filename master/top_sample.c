@@ -46,22 +46,27 @@ top_errors(const struct metrics *m)
 	return add_up(all, ARRAY_LEN(all));
 }
 
-/* Whatever is lost has a figure whose name ends so. */
-static bool
-is_loss(const char *name)
-{
-	return span_ends(span_cstr(name), SPAN("_lost_total"));
-}
+static const struct {
+	const char *name;
+	size_t offset;
+} figures[] = {
 
+#define METRIC(field, kind, name, labels, help)                                \
+	{ name, offsetof(struct metrics, field) },
+#include "shared/sys/metrics.def"
+};
+
+/* Whatever is lost has a figure whose name ends so. */
 uint64_t
 top_lost(const struct metrics *m)
 {
 	uint64_t sum = 0;
 
-#define METRIC(field, kind, name, labels, help)                                \
-	if (is_loss(name))                                                     \
-		sum += metrics_get(&m->field);
-#include "shared/sys/metrics.def"
+	for (size_t i = 0; i < ARRAY_LEN(figures); i++)
+		if (span_ends(span_cstr(figures[i].name), SPAN("_lost_total")))
+			sum += metrics_get((const _Atomic uint64_t *)(const void
+					*)((const char *)m +
+				figures[i].offset));
 	return sum;
 }
 

@@ -13,10 +13,10 @@
 
 /* Append as much of the text as fits into `width` columns; what is cut off
  * leaves a '~' at the end. Returns the columns that were taken. */
-int top_text_put(struct buf *out, struct span text, int width, bool is_utf8);
+int top_text_put(struct buf *out, struct span s, int width, bool is_utf8);
 /* The same, filled up with blanks, in front if is_right. */
-void top_text_cell(struct buf *out, struct span text, int width, bool is_right,
-	bool is_utf8);
+void top_text_cell(
+	struct buf *out, struct span s, int width, bool is_right, bool is_utf8);
 
 /* Short forms; room of TOP_TEXT_SHORT. Below 0 is "-". */
 #define TOP_TEXT_SHORT 24
