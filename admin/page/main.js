@@ -141,6 +141,13 @@ function follow() {
 
 /* Who came in without a cookie has nothing to log out of. */
 async function initLeave() {
+	/* A form of a page that tells no referrer tells no origin either, and
+	 * over plain HTTP nothing else that it is ours. */
+	$("leave").addEventListener("submit", async (e) => {
+		e.preventDefault();
+		await fetch("/logout", { method: "POST" });
+		location.assign("/login");
+	});
 	try {
 		$("leave").hidden = !(await ask("/api/session")).is_session;
 	} catch {

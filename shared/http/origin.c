@@ -60,6 +60,11 @@ origin_is_foreign(const struct http_head *h, struct span cors)
 		return true;
 	if (origin.n == 0)
 		return false;
+	/* spec: Fetch, 3.1: what forms send of a page that tells no referrer.
+	 * The other field no page can write. */
+	if (span_eq(origin, SPAN("null")) &&
+		span_ieq(site, SPAN("same-origin")))
+		return false;
 	at = span_find(origin, SPAN("://"));
 	return at == origin.n ||
 		!span_ieq(span_from(origin, at + 3),

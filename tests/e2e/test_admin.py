@@ -154,7 +154,8 @@ class Token(AdminCase):
 
 
 class Server(AdminCase):
-    config = {"client_header_timeout_s": "1", "keepalive_timeout_s": "1"}
+    config = {"client_header_timeout_s": "1", "keepalive_timeout_s": "1",
+              "client_body_timeout_s": "1", "client_write_timeout_s": "1"}
 
     def test_keep_alive(self):
         with wire.Conn(self.proxy.admin) as c:
@@ -210,6 +211,30 @@ class Server(AdminCase):
             c.send(b"GET / HT")
             got = c.sock.recv(65536)
             self.assertTrue(got.startswith(b"HTTP/1.1 408 "), got)
+
+    def test_slow_body_is_ended(self):
+        with wire.Conn(self.proxy.admin) as c:
+            c.send(b"POST /api/drain HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Content-Type: application/json\r\n"
+                   b"Content-Length: 2\r\n\r\n{")
+            got = c.sock.recv(65536)
+            self.assertTrue(got.startswith(b"HTTP/1.1 408 "), got)
+        self.assertEqual(self.proxy.get("/health").status, 200)
+
+    def test_client_that_does_not_read_is_dropped(self):
+        with wire.Conn(self.proxy.admin, rcvbuf=2048) as c:
+            c.sock.setblocking(False)
+            one = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+            def is_dropped():
+                try:
+                    c.sock.send(one * 50)
+                except BlockingIOError:
+                    pass
+                except (BrokenPipeError, ConnectionResetError):
+                    return True
+                return False
+            wait_until(is_dropped, "the end of the connection")
 
     def test_idle_connection_is_closed(self):
         with wire.Conn(self.proxy.admin) as c:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A hostile page in a real browser against the admin port: it reads nothing and
-changes nothing. The same page with the rules out of its way does both."""
+"""The admin port in a real browser: a hostile page reads nothing and changes
+nothing (the same page with the rules out of its way does both); somebody logs
+in and out."""
 
 import http.client
 import http.server
@@ -19,7 +20,7 @@ from tests.e2e.harness import wait_until
 from tests.e2e.test_process import NOWHERE
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-HOSTILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hostile")
+PAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser")
 TYPES = {".html": "text/html", ".js": "text/javascript"}
 TOKEN = "token-of-the-admin"
 REBOUND = "rebound.example"
@@ -29,6 +30,7 @@ HOPS = ("connection", "proxy-connection", "keep-alive", "transfer-encoding",
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
          "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-extensions", "--disable-dev-shm-usage",
+         "--disable-popup-blocking",
          "--disable-features=LocalNetworkAccessChecks,"
          "LocalNetworkAccessChecksWebSockets,"
          "BlockInsecurePrivateNetworkRequests,"
@@ -85,11 +87,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         conn.putheader("content-length", str(len(body)))
         conn.endheaders(body)
         r = conn.getresponse()
-        got = r.read()
+        fields = [(n, v) for n, v in r.getheaders()
+                  if n.lower() not in HOPS]
+        if (r.getheader("content-type") or "").startswith(
+                "text/event-stream") and r.status == 200:
+            self.copy(r, fields)
+        else:
+            self.answer(r.status, fields, r.read())
         conn.close()
-        self.answer(r.status, [(n, v) for n, v in r.getheaders()
-                               if n.lower() not in HOPS], got)
         return r.status
+
+    def copy(self, r, fields):
+        """What has no end."""
+        self.send_response_only(r.status)
+        for name, value in fields:
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        while True:
+            piece = r.read1(65536)
+            if not piece:
+                return
+            try:
+                self.wfile.write(piece)
+            except OSError:
+                return
 
 
 class Relay(Server):
@@ -123,12 +145,12 @@ class Site(Server):
             def any(self):
                 path = urllib.parse.urlsplit(self.path)
                 host = self.headers.get("host", "")
-                if path.path == "/hostile/report":
+                if path.path == "/visit/report":
                     site.report = json.loads(self.body())
                     self.answer(204, [])
-                elif path.path == "/hostile/plant":
+                elif path.path == "/visit/plant":
                     self.plant(urllib.parse.parse_qs(path.query)["to"][0])
-                elif path.path.startswith("/hostile/"):
+                elif path.path.startswith("/visit/"):
                     self.file(os.path.basename(path.path))
                 elif host.startswith(REBOUND):
                     # The name has another address by now.
@@ -146,7 +168,7 @@ class Site(Server):
                 self.answer(302, fields)
 
             def file(self, name):
-                with open(os.path.join(HOSTILE, name), "rb") as f:
+                with open(os.path.join(PAGES, name), "rb") as f:
                     self.answer(200, [("content-type", TYPES[
                         os.path.splitext(name)[1]])], f.read())
 
@@ -156,7 +178,9 @@ class Site(Server):
 
 
 @unittest.skipUnless(BROWSER, "there is no chromium")
-class Hostile(unittest.TestCase):
+class Browser(unittest.TestCase):
+    """A proxy, a hostile site and a visitor for each test."""
+
     def start(self, token=None, **config):
         proxy = harness.Proxy(dict(NOWHERE, **config), start=False)
         if token is not None:
@@ -183,12 +207,11 @@ class Hostile(unittest.TestCase):
         found = page.body.decode().partition('src="/page/')[2]
         return "/page/" + found.partition('"')[0] if found else "/licenses"
 
-    def visit(self, origin, target):
+    def visit(self, origin, name, **query):
         """Let somebody visit the page; its report."""
-        page = "http://%s/hostile/attack.html?%s" % (
-            origin, urllib.parse.urlencode({"target": target,
-                                            "asset": self.asset()}))
-        url = "http://localhost:%d/hostile/plant?%s" % (
+        page = "http://%s/visit/%s?%s" % (
+            origin, name, urllib.parse.urlencode(query))
+        url = "http://localhost:%d/visit/plant?%s" % (
             self.site.port, urllib.parse.urlencode({"to": page}))
         folder = tempfile.mkdtemp(prefix="glmproxy-chromium-")
         self.addCleanup(shutil.rmtree, folder, True)
@@ -206,6 +229,17 @@ class Hostile(unittest.TestCase):
             browser.wait()
         return self.site.report
 
+    def attack(self, origin, target):
+        return self.visit(origin, "attack.html", target=target,
+                          asset=self.asset())
+
+    def rebind(self, name="attack.html", **query):
+        """Let the name of the page have the admin port's address."""
+        origin = "%s:%d" % (REBOUND, self.relay.port)
+        return self.visit(origin, name, target="http://" + origin, **query)
+
+
+class Hostile(Browser):
     def check_nothing_changed(self):
         self.assertEqual(self.proxy.get("/health").status, 200)
         if self.cookie:
@@ -247,8 +281,8 @@ class Hostile(unittest.TestCase):
 
     def test_another_site(self):
         self.start()
-        report = self.visit("evil.example",
-                            "http://localhost:%d" % self.relay.port)
+        report = self.attack("evil.example",
+                             "http://localhost:%d" % self.relay.port)
         self.check_refused(report)
         self.assertEqual(self.served(), [])
         self.assertEqual({s for _, p, s, _ in self.relay.seen
@@ -256,8 +290,8 @@ class Hostile(unittest.TestCase):
 
     def test_another_site_and_a_session(self):
         self.start(token=TOKEN)
-        report = self.visit("evil.example",
-                            "http://localhost:%d" % self.relay.port)
+        report = self.attack("evil.example",
+                             "http://localhost:%d" % self.relay.port)
         self.check_refused(report)
         self.assertEqual(self.served(), [])
 
@@ -265,26 +299,22 @@ class Hostile(unittest.TestCase):
         # Same site: the browser sends cookies, and no origin with images.
         # What it gets then it keeps from the page.
         self.start()
-        report = self.visit("localhost:%d" % self.site.port,
-                            "http://localhost:%d" % self.relay.port)
+        report = self.attack("localhost:%d" % self.site.port,
+                             "http://localhost:%d" % self.relay.port)
         self.check_refused(report)
         self.assertEqual({m for m, _, _ in self.served()}, {"GET"})
 
     def test_another_port_of_the_same_host_and_a_session(self):
         self.start(token=TOKEN)
-        report = self.visit("localhost:%d" % self.site.port,
-                            "http://localhost:%d" % self.relay.port)
+        report = self.attack("localhost:%d" % self.site.port,
+                             "http://localhost:%d" % self.relay.port)
         self.check_refused(report)
         self.assertEqual({m for m, _, _ in self.served()}, {"GET"})
         self.assertTrue(any("cookie" in f for _, _, _, f in self.relay.seen))
 
-    def rebind(self):
-        origin = "%s:%d" % (REBOUND, self.relay.port)
-        return self.visit(origin, "http://" + origin)
-
     def test_a_name_that_changes_its_address(self):
         self.start()
-        report = self.rebind()
+        report = self.rebind(asset=self.asset())
         self.assertEqual([r for r in report["read"]
                           if self.asset() not in r], [])
         self.assertEqual(self.served(), [])
@@ -294,7 +324,7 @@ class Hostile(unittest.TestCase):
     def test_the_page_would_find_an_open_door(self):
         # The same, but the name has been allowed.
         self.start(allowed_hosts=REBOUND)
-        report = self.rebind()
+        report = self.rebind(asset=self.asset())
         read = " ".join(report["read"])
         for what in ("fetch /health: 200", "fetch /metrics: 200"):
             self.assertIn(what, read)
@@ -302,6 +332,27 @@ class Hostile(unittest.TestCase):
             "POST", "/api/drain")])
         wait_until(lambda: self.proxy.get("/health").status == 503,
                    "a drained instance")
+
+
+class Login(Browser):
+    def test_in_and_out(self):
+        self.start(token=TOKEN)
+        report = self.rebind("login.html", token=TOKEN)
+        self.assertIsNone(report["trouble"])
+        self.assertEqual(report["steps"], [
+            ["title", "Log in – glmproxy"], ["focus", "token"],
+            ["wrong", "That is not the token."],
+            ["place", "/#/requests"], ["cookie", ""], ["left", "/login"],
+            ["next", "/#/system"], *[["foreign", "/"]] * 4])
+        self.assertEqual(report["violations"], 0)
+        # Two sessions were ended by their owner.
+        sessions = {f["cookie"] for _, path, status, f in self.relay.seen
+                    if path == "/" and status == 200}
+        self.assertEqual(len(sessions), 6)
+        self.assertEqual(sorted(wire.fetch(
+            self.proxy.admin, "GET", "/api/session",
+            [("Cookie", c)]).status for c in sessions),
+            [200] * 4 + [401] * 2)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,12 @@ def chat(proxy, path="/v1/chat/completions"):
 class Upstreams(Case):
     """What real requests tell of them."""
 
+    def watched(self, config=None):
+        """A proxy whose admin process counts from now on."""
+        proxy = self.own_proxy(config)
+        self.health(proxy)
+        return proxy
+
     def health(self, proxy):
         r = wire.fetch(proxy.admin, "GET", "/health")
         body = r.json()
@@ -139,7 +145,7 @@ class Upstreams(Case):
         self.assertEqual(self.health(proxy)["status"], "ok")
 
     def test_refusals_of_a_client_are_no_trouble_of_the_upstream(self):
-        proxy = self.own_proxy()
+        proxy = self.watched()
         self.allow_refusals()
         for _ in range(3):
             self.standin.play_next("error429")
@@ -149,7 +155,7 @@ class Upstreams(Case):
         self.assertEqual(self.health(proxy)["status"], "ok")
 
     def test_errors_of_the_upstream(self):
-        proxy = self.own_proxy()
+        proxy = self.watched()
         self.allow_refusals()
         for _ in range(3):
             self.standin.play_next("html502")
@@ -167,7 +173,7 @@ class Upstreams(Case):
         self.assertEqual(self.upstream(proxy, "anthropic")["errors"], 3)
 
     def test_upstream_that_cannot_be_reached(self):
-        proxy = self.own_proxy(NOWHERE)
+        proxy = self.watched(NOWHERE)
         self.expect_log("upstream", "refused")
         for _ in range(3):
             self.assertEqual(chat(proxy).status, 502)

@@ -71,6 +71,18 @@ test_foreign(void **state)
 		{ "host: a:1\r\norigin: http://a:2\r\n", "", true },
 		{ "host: a:1\r\norigin: http://evil.example\r\n", "", true },
 		{ "host: a:1\r\norigin: null\r\n", "", true },
+		{ "host: a:1\r\norigin: null\r\n"
+		  "sec-fetch-site: same-origin\r\n",
+			"", false },
+		{ "host: a:1\r\norigin: null\r\n"
+		  "sec-fetch-site: same-site\r\n",
+			"", true },
+		{ "host: a:1\r\norigin: null\r\n"
+		  "sec-fetch-site: cross-site\r\n",
+			"", true },
+		{ "host: a:1\r\norigin: http://b:1\r\n"
+		  "sec-fetch-site: same-origin\r\n",
+			"", true },
 		{ "host: a:1\r\nsec-fetch-site: cross-site\r\n", "", true },
 		{ "host: a:1\r\nsec-fetch-site: Cross-Site\r\n", "", true },
 		{ "host: a:1\r\nsec-fetch-site: same-origin\r\n", "", false },

@@ -130,4 +130,4 @@ async function streams() {
 
 for (const part of [fetches, forms, inclusions, streams])
 	await part();
-await fetch("/hostile/report", { method: "POST", body: JSON.stringify(report) });
+await fetch("/visit/report", { method: "POST", body: JSON.stringify(report) });
