@@ -113,7 +113,9 @@ def settled(port, check=lambda f: True):
 
 def with_admin(servers, base):
     process, port, path = servers.glmproxy(base)
-    return process, port, path, servers.admin_ports[process.pid]
+    admin_port = servers.admin_ports[process.pid]
+    settled(admin_port)  # it answers
+    return process, port, path, admin_port
 
 
 # --- what a worker pays -------------------------------------------------------
