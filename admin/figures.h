@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* figures.h - tokens by client and model, and what has been learned of counts:
- * for pages and for Prometheus. Names come from peers and are escaped. */
+ * as JSON and for Prometheus. Names come from peers and are escaped. */
 #ifndef ADMIN_FIGURES_H
 #define ADMIN_FIGURES_H
 
 #include "shared/json/jout.h"
 #include "shared/sys/shm.h"
-
-/* Rows of a page for people; the others are in the JSON. */
-#define FIGURES_SHOWN 50
 
 struct figures_row {
 	struct usage_names names;
@@ -32,11 +29,5 @@ void figures_put_metrics(const struct shm *m, struct buf *out);
 
 /* An array of objects. */
 void figures_put_json(const struct figures *f, struct jout *j);
-
-/* A table, or a sentence if there is nothing in it. */
-void figures_put_html(const struct figures *f, struct buf *out);
-
-/* Text of anybody, for a page. */
-void figures_put_text(struct buf *out, const char *text);
 
 #endif

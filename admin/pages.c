@@ -6,58 +6,54 @@
 #include "admin/assets.h"
 #include "shared/http/out.h"
 
-#define JSON "application/json"
-#define HTML "text/html; charset=utf-8"
+#define JSON       "application/json"
+#define HTML       "text/html; charset=utf-8"
+#define EVENTS     "text/event-stream; charset=utf-8"
+#define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
+
+enum page_method {
+	PAGE_GET,   /* and HEAD; below /api/ without a query */
+	PAGE_QUERY, /* the same, and it judges the query itself */
+	PAGE_BELOW, /* PAGE_GET for all paths that begin so, not for this */
+	PAGE_POST,  /* JSON */
+	PAGE_FORM   /* POST, of a form without fields */
+};
+
+struct page {
+	struct span path;
+	page_fn *make;
+	const char *content_type;
+	enum page_method method;
+	/* What is shown without the token, where one is needed; NULL: 401. */
+	page_fn *make_for_strangers;
+};
 
 /* clang-format off: a row a page */
-const struct page pages_table[] = {
-	{ SPAN_INIT("/"), page_index, HTML, "this page", PAGE_GET,
-		page_login_needed },
-	{ SPAN_INIT("/health"), page_health, JSON,
-		"state of the service, as JSON; 503 when failing", PAGE_GET,
+static const struct page pages[] = {
+	{ SPAN_INIT("/"), page_index, HTML, PAGE_GET, page_login_needed },
+	{ SPAN_INIT("/health"), page_health, JSON, PAGE_GET,
 		page_health_short },
-	{ SPAN_INIT("/metrics"), page_metrics,
-		"text/plain; version=0.0.4; charset=utf-8",
-		"figures in the Prometheus text format", PAGE_GET, NULL },
-	{ SPAN_INIT("/openapi.json"), api_openapi, JSON,
-		"the interface below /api/, for programs", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/overview"), api_overview, JSON,
-		"everything at a glance", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/events"), api_events,
-		"text/event-stream; charset=utf-8",
-		"the same each second, as events", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/live"), api_live, JSON, "requests under way",
-		PAGE_GET, NULL },
-	{ SPAN_INIT("/api/workers"), api_workers, JSON, "the processes",
-		PAGE_GET, NULL },
-	{ SPAN_INIT("/api/config"), api_config, JSON,
-		"the effective configuration", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/usage"), api_usage, JSON,
-		"requests, tokens and cache hits by client and model", PAGE_GET,
+	{ SPAN_INIT("/metrics"), page_metrics, PROMETHEUS, PAGE_GET, NULL },
+	{ SPAN_INIT("/openapi.json"), api_openapi, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/overview"), api_overview, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/events"), api_events, EVENTS, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/live"), api_live, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/workers"), api_workers, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/config"), api_config, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/usage"), api_usage, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/quota"), api_quota, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/calibration"), api_calibration, JSON, PAGE_GET,
 		NULL },
-	{ SPAN_INIT("/api/quota"), api_quota, JSON,
-		"what z.ai said of limits: by key, with the time at which they "
-		"renew",
-		PAGE_GET, NULL },
-	{ SPAN_INIT("/api/calibration"), api_calibration, JSON,
-		"what has been learned of token counts", PAGE_GET, NULL },
-	{ SPAN_INIT("/api/requests"), api_requests, JSON,
-		"requests of the history", PAGE_QUERY, NULL },
-	{ SPAN_INIT("/api/requests/"), api_request, JSON, NULL, PAGE_BELOW,
-		NULL },
-	{ SPAN_INIT("/api/series"), api_series, JSON,
-		"sums of the history by time", PAGE_QUERY, NULL },
-	{ SPAN_INIT("/api/totals"), api_totals, JSON, "sums of the history",
-		PAGE_QUERY, NULL },
-	{ SPAN_INIT("/api/session"), api_session, JSON, NULL, PAGE_GET, NULL },
-	{ SPAN_INIT("/api/login"), api_login, JSON, NULL, PAGE_POST,
-		api_login },
-	{ SPAN_INIT("/api/drain"), api_drain, JSON, NULL, PAGE_POST, NULL },
-	{ SPAN_INIT("/api/undrain"), api_undrain, JSON, NULL, PAGE_POST, NULL },
-	{ SPAN_INIT("/login"), page_login, HTML, NULL, PAGE_GET, page_login },
-	{ SPAN_INIT("/logout"), page_logout, HTML, NULL, PAGE_FORM,
-		page_logout },
-	{ .path = { "", 0 } },
+	{ SPAN_INIT("/api/requests"), api_requests, JSON, PAGE_QUERY, NULL },
+	{ SPAN_INIT("/api/requests/"), api_request, JSON, PAGE_BELOW, NULL },
+	{ SPAN_INIT("/api/series"), api_series, JSON, PAGE_QUERY, NULL },
+	{ SPAN_INIT("/api/totals"), api_totals, JSON, PAGE_QUERY, NULL },
+	{ SPAN_INIT("/api/session"), api_session, JSON, PAGE_GET, NULL },
+	{ SPAN_INIT("/api/login"), api_login, JSON, PAGE_POST, api_login },
+	{ SPAN_INIT("/api/drain"), api_drain, JSON, PAGE_POST, NULL },
+	{ SPAN_INIT("/api/undrain"), api_undrain, JSON, PAGE_POST, NULL },
+	{ SPAN_INIT("/login"), page_login, HTML, PAGE_GET, page_login },
+	{ SPAN_INIT("/logout"), page_logout, HTML, PAGE_FORM, page_logout },
 };
 
 /* clang-format on */
@@ -78,10 +74,13 @@ is_below(struct span path, struct span top)
 static const struct page *
 find(struct span path)
 {
-	for (const struct page *p = pages_table; p->path.n > 0; p++)
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		const struct page *const p = &pages[i];
+
 		if (p->method == PAGE_BELOW ? is_below(path, p->path) :
 					      span_eq(path, p->path))
 			return p;
+	}
 	return NULL;
 }
 

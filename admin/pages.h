@@ -38,27 +38,6 @@ struct pages {
 typedef void page_fn(const struct pages *p, const struct http_request *request,
 	struct http_answer *answer);
 
-enum page_method {
-	PAGE_GET,   /* and HEAD; below /api/ without a query */
-	PAGE_QUERY, /* the same, and it judges the query itself */
-	PAGE_BELOW, /* PAGE_GET for all paths that begin so, not for this */
-	PAGE_POST,  /* JSON */
-	PAGE_FORM   /* POST, of a form without fields */
-};
-
-struct page {
-	struct span path;
-	page_fn *make;
-	const char *content_type;
-	const char *what; /* for the list on the first page; NULL: not there */
-	enum page_method method;
-	/* What is shown without the token, where one is needed; NULL: 401. */
-	page_fn *make_for_strangers;
-};
-
-/* An empty path ends it. */
-extern const struct page pages_table[];
-
 /* http_server_fn; ctx is the struct pages. */
 void pages_answer(void *ctx, const struct http_request *request,
 	struct http_answer *answer);

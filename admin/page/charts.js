@@ -20,6 +20,36 @@ function load() {
 	return library;
 }
 
+/* Steps of an axis that counts: it has no halves. */
+const WHOLE = Array.from({ length: 15 }, (_, p) => [1, 2, 5].map((n) => n * 10 ** p)).flat();
+
+/* Days where they are what matters, else the time of day. */
+function times(u, splits, axis, space, step_s) {
+	let last = "";
+	return splits.map((t) => {
+		const text = minute(new Date(t * 1000));
+		const date = text.slice(5, 10);
+		const shown = step_s >= 86400 || date !== last && last !== "" ? date : text.slice(11);
+		last = date;
+		return shown;
+	});
+}
+
+/* Where dots are drawn: on few values on all, else on those that no line
+ * leads to. */
+function dots(values) {
+	const is_dense = values.length >= 40;
+	return [...values.keys()].filter((i) => values[i] !== null &&
+		!(is_dense && ((values[i - 1] ?? null) !== null || (values[i + 1] ?? null) !== null)));
+}
+
+/* Whole decades, one at least: also around values that are all the same. */
+function decades(u, min, max) {
+	const low = Math.floor(Math.log10(Math.max(min ?? 1, 1)));
+	const high = Math.ceil(Math.log10(Math.max(max ?? 1, 1)));
+	return [10 ** low, 10 ** Math.max(high, low + 1)];
+}
+
 const colour = (name) =>
 	getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -42,12 +72,12 @@ function axes(chart, has_right) {
 	const values = (format) => (u, splits) =>
 		splits.map((v) => (v === null ? "" : format(v)));
 	const out = [
-		{ ...common, space: 60, values: chart.times },
-		{ ...common, size: 58, values: values(chart.format) },
+		{ ...common, space: 64, size: 34, values: times },
+		{ ...common, size: 58, incrs: chart.is_log ? undefined : WHOLE, values: values(chart.format_axis ?? chart.format) },
 	];
 	if (has_right)
-		out.push({ ...common, side: 1, scale: "right", size: 58, grid: { show: false },
-			values: values(chart.format_right ?? chart.format) });
+		out.push({ ...common, side: 1, scale: "right", size: 58, grid: { show: false }, incrs: WHOLE,
+			values: values(chart.format) });
 	return out;
 }
 
@@ -60,14 +90,14 @@ function options(uPlot, chart, width, picked) {
 	const has_right = lines.length > 0 && is_stack;
 	const described = (s, more) => ({
 		label: s.label,
-		value: (u, v, k, i) => (i === null || i === undefined || s.values[i] === null ?
+		value: (u, v, k, i) => (i === null || i === undefined ? "" : s.values[i] === null ?
 			"–" : (s.format ?? chart.format)(s.values[i])),
 		...more,
 	});
 	const line = (s) => described(s, {
 		stroke: colour(s.colour), width: 2, dash: s.dash, spanGaps: false,
 		scale: has_right ? "right" : "y",
-		points: { show: time.length < 40, size: 5, fill: colour(s.colour) },
+		points: { show: true, size: 5, fill: colour(s.colour), filter: () => dots(s.values) },
 	});
 
 	return {
@@ -79,14 +109,14 @@ function options(uPlot, chart, width, picked) {
 		scales: {
 			x: { time: true, min: from_s, max: to_s, auto: false,
 				range: () => [from_s - step_s * 0.5, to_s + step_s * 0.5] },
-			y: chart.is_log ? { distr: 3, log: 10 } :
+			y: chart.is_log ? { distr: 3, log: 10, range: decades } :
 				{ range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] },
 			right: { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] },
 		},
 		axes: axes(chart, has_right),
 		series: [
-			{ label: "from", value: (u, v, k, i) => (i === null || i === undefined ?
-				"–" : minute(new Date(time[i] * 1000))) },
+			{ label: "From", value: (u, v, k, i) => (i === null || i === undefined ?
+				"" : minute(new Date(time[i] * 1000))) },
 			...(is_stack ? drawn.map((s) => described(s, {
 				fill: colour(s.colour), width: 0, points: { show: false },
 				paths: uPlot.paths.bars({ size: [0.82, 60] }),
@@ -150,8 +180,16 @@ export function place(chart, picked) {
 		t.set(shown);
 	}
 
+	const is_empty = () => !chart.data.series.some((s) => s.values.some((v) => v > 0));
+
 	async function draw() {
 		const now = ++wants;
+		plot.classList.toggle("empty", is_empty());
+		if (is_empty()) {
+			drop();
+			plot.replaceChildren("Nothing in this time.");
+			return;
+		}
 		const uPlot = await load().catch(() => null);
 		if (uPlot === null) {
 			plot.hidden = true;
@@ -162,15 +200,16 @@ export function place(chart, picked) {
 		if (now !== wants || plot.clientWidth === 0)
 			return;
 		drop();
+		plot.replaceChildren();
 		drawn = new uPlot(options(uPlot, chart, plot.clientWidth, picked), dataOf(chart), plot);
 	}
 
 	new ResizeObserver(() => {
 		if (!chart.data || plot.clientWidth === 0)
 			return;
-		if (drawn === null)
+		if (drawn === null && !is_empty())
 			draw();
-		else if (drawn.width !== plot.clientWidth)
+		else if (drawn !== null && drawn.width !== plot.clientWidth)
 			drawn.setSize({ width: plot.clientWidth, height: HEIGHT });
 	}).observe(plot);
 	more.addEventListener("toggle", () => {

@@ -53,6 +53,11 @@ export function ms(t) {
 	return [span(t / 1000), ""];
 }
 
+/* For an axis, where minutes are too long a word. */
+export function axisMs(t) {
+	return t < 1000 ? `${t} ms` : `${t / 1000} s`;
+}
+
 export const us = (t) => ms(t === null || t === undefined ? null : t / 1000);
 
 /* Seconds as the two largest parts: 3 d 4 h. */

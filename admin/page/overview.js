@@ -9,6 +9,7 @@ import * as w from "./words.js";
 
 const SHOWN = 8; /* rows of a list on the first view */
 const LIVE_SHOWN = 30;
+const QUOTA_MS = 15000;
 
 /* --- now ------------------------------------------------------------------ */
 
@@ -30,31 +31,31 @@ const window_of = (r) => (r.window_s < 59 ?
 function percentiles(id, p) {
 	const [value, unit] = f.ms(p.p50);
 	tile(id, [value, unit], p.count === 0 ? "no answer in the last minute" :
-		`p95 ${f.text(f.ms(p.p95))} · p99 ${f.text(f.ms(p.p99))}`);
+		`p95\u00a0${f.text(f.ms(p.p95))} · p99\u00a0${f.text(f.ms(p.p99))}`);
 }
 
 function tiles(o) {
 	const r = o.rates.last_60s;
 	const failing = r.requests_per_s > 0 ? r.errors_per_s / r.requests_per_s * 100 : 0;
 	const fails = r.errors_per_s * r.window_s;
-	const queue = o.queue.requests;
+	const { queued, waiting } = o.queue;
 	const hits = o.cache_hit_percent;
 
 	tile("t-rate", f.rate(r.requests_per_s * 60), window_of(r));
 	tile("t-fail", r.requests_per_s > 0 ? f.percent(Math.min(failing, 100)) : ["–", ""],
-		[fails > 0 ? h("span", { class: "bad" }, `${f.plural(Math.round(fails), "failure")} a minute`) :
+		[fails > 0 ? h("span", { class: "bad" }, f.plural(Math.round(fails), "failure")) :
 			"none in the last minute"]);
 	percentiles("t-first", o.first_byte_ms);
 	percentiles("t-total", o.total_ms);
 	tile("t-live", f.count(o.live.streams),
-		`${f.plural(queue, "request")} waiting · ${f.plural(o.live.client_connections, "connection")}`);
+		`${queued > 0 ? `${f.whole(queued)} queued · ` : ""}${f.whole(waiting)} waiting · ${f.plural(o.live.client_connections, "connection")}`);
 	tile("t-in", [f.text(f.rate(r.input_tokens_per_s * 60)), ""],
-		`${f.text(f.rate(r.cached_tokens_per_s * 60))} of them cached`);
+		`${f.text(f.rate(r.cached_tokens_per_s * 60))} cached`);
 	tile("t-out", [f.text(f.rate(r.output_tokens_per_s * 60)), ""],
 		`${f.text(f.count(o.totals.output_tokens))} since the start`);
 	tile("t-cache", [f.percent(hits.last_60s ?? hits.total)[0], ""],
-		hits.last_60s === null ? "of input tokens, since the start" :
-			`of input tokens; ${f.text(f.percent(hits.total))} since the start`);
+		hits.last_60s === null ? "of the input, since the start" :
+			`of the input; ${f.text(f.percent(hits.total))} since the start`);
 }
 
 function reasons(o) {
@@ -84,24 +85,69 @@ function makeNow() {
 		{ title: "Age", n: true, cell: (r) => f.span(r.age_ms / 1000) },
 		{ title: "Tokens", n: true, cell: (r) => figure(f.count(r.output_tokens)) },
 	], "No request is under way.");
-	quota = table($("quota"), "Failures by which upstream slowed clients down", [
-		{ title: "Cause", head: true, cell: (r) => r.word },
-		{ title: "Last minute", n: true, cell: (r) => h("span",
-			{ class: r.recent > 0 ? "bad" : null }, f.text(f.count(r.recent))) },
-		{ title: "Since the start", n: true, cell: (r) => figure(f.count(r.total)) },
+	quota = table($("quota"), "Limits that upstream told of, by key", [
+		{ title: "Key", head: true, cell: (r) => h("code", { class: "nowrap" }, r.key) },
+		{ title: "Cause", class: "name-cell", cell: (r) => [r.meaning, r.window ? ` (${r.window})` : "",
+			r.code > 0 ? ` · ${r.code}` : ""].join("") },
+		{ title: "Times", n: true, cell: (r) => figure(f.count(r.count)) },
+		{ title: "Last", n: true, cell: (r) => moment(r.last_us) },
+		{ title: "Renews", n: true, cell: renews },
 	], "Upstream has slowed nobody down since the start.");
 }
 
+const moment = (time_us) => {
+	const date = new Date(time_us / 1000);
+	return h("time", { datetime: date.toISOString(), class: "nowrap" }, f.moment(date));
+};
+
+/* When a limit is over, as upstream said it. */
+function renews(r) {
+	if (r.reset_us === null)
+		return h("span", { class: "quiet" }, "not said");
+	const left_s = r.reset_us / 1e6 - Date.now() / 1000;
+	return h("span", { class: r.is_used_up ? "bad" : null }, moment(r.reset_us),
+		left_s > 0 ? `, in ${f.span(left_s)}` : "");
+}
+
 function throttling(o) {
-	quota.set(w.THROTTLES.map(([key, word]) => ({ word,
-		recent: o.throttling.last_60s[key], total: o.throttling.total[key] }))
-		.filter((r) => r.total > 0));
+	const { last_60s, total } = o.throttling;
+	const now = w.THROTTLES.filter(([key]) => last_60s[key] > 0)
+		.map(([key, word]) => `${word}: ${f.whole(last_60s[key])}`);
+	const all = w.THROTTLES.reduce((sum, [key]) => sum + total[key], 0);
+
+	put($("throttled"), now.length > 0 ? `In the last minute: ${now.join(" · ")}.` :
+		`Nobody in the last minute; ${f.plural(all, "failure")} since the start.`);
+	$("throttled").className = now.length > 0 ? "word bad" : "word quiet";
+	$("throttled").hidden = all === 0;
+}
+
+async function askQuota() {
+	try {
+		const { keys } = await ask("/api/quota");
+		quota.set(keys.flatMap((k) => k.limits.map((l) => ({ key: k.key, ...l }))));
+	} catch (e) {
+		quota.fail(why(e));
+	}
+}
+
+let throttled = "";
+
+/* Asked again when there is more to tell, and now and then. */
+function mindQuota(o) {
+	const all = Object.values(o.throttling.total).reduce((a, b) => a + b, 0);
+	const now = Math.floor(Date.now() / QUOTA_MS);
+
+	if (`${all} ${now}` === throttled)
+		return;
+	throttled = `${all} ${now}`;
+	askQuota();
 }
 
 export function heardOverview(o) {
 	tiles(o);
 	reasons(o);
 	throttling(o);
+	mindQuota(o);
 }
 
 export function heardLive(l) {
@@ -123,7 +169,8 @@ function makeCharts(go) {
 	const t = (v) => f.text(f.ms(v));
 	const all = {
 		requests: { title: "Requests", kind: "bars", format: n, word: "by outcome" },
-		latency: { title: "Time to answer", kind: "lines", is_log: true, format: t, word: "means, and the longest" },
+		latency: { title: "Time to answer", kind: "lines", is_log: true, format: t,
+			format_axis: f.axisMs, word: "means, and the longest" },
 		tokens: { title: "Tokens", kind: "bars", format: n, word: "in, stacked; out on the right" },
 		failures: { title: "Failures", kind: "bars", format: n, word: "by cause" },
 	};
@@ -159,7 +206,7 @@ function makeLists() {
 	errors = table($("errors"), "Failures by cause", [
 		{ title: "Cause", head: true, cell: (r) => (r.is_rest ? "All others" : w.failure(r.name)) },
 		{ title: "Class", cell: (r) => (r.is_rest ? "" :
-			h("a", { href: requestsOf({ error: r.name }) }, h("code", null, r.name))) },
+			h("a", { href: requestsOf({ error: r.name }) }, h("code", { class: "nowrap" }, r.name))) },
 		{ title: "Failures", n: true, cell: part },
 	], "Nothing failed in this time.");
 	clients = table($("clients"), "Requests by client", columns("client", "Client", "without a key"),
@@ -212,7 +259,7 @@ function showSums(s) {
 		{ label: "first byte", colour: "--teal", values: least(one?.first_byte_ms ?? none) },
 		{ label: "whole answer", colour: "--blue", values: least(one?.total_ms ?? none), dash: [8, 4] },
 		{ label: "the longest", colour: "--amber", values: least(one?.longest_ms ?? none), dash: [2, 4] },
-	].map((l) => ({ ...l, is_line: true })) });
+	] });
 	charts.tokens.show({ ...frame(s), series: [
 		{ label: "in, cached", colour: "--teal", values: one?.cached_tokens ?? zero },
 		{ label: "in, new", colour: "--blue",

@@ -127,7 +127,7 @@ function showPage(page, params) {
 	if (older !== "")
 		before.set(key(older), cursor);
 	turn($("older"), older && here(params, older));
-	turn($("newest"), cursor && here(params, ""));
+	turn($("newest"), here(params, ""));
 	turn($("newer"), before.has(key(cursor)) ? here(params, before.get(key(cursor))) : "");
 	put($("requests-word"), [
 		n === 0 ? "No request" : f.plural(n, "request"),
@@ -172,5 +172,10 @@ export function initRequests(go) {
 	});
 	for (const select of form.querySelectorAll("select"))
 		select.addEventListener("change", () => form.requestSubmit());
+	/* Also where one is there already. */
+	$("newest").addEventListener("click", (e) => {
+		e.preventDefault();
+		go($("newest").getAttribute("href"));
+	});
 	$("unfilter").addEventListener("click", () => go(link("requests")));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* system.js - the third view: processes, names of upstreams, history, losses. */
-import { $, facts, figure, h, name, table } from "./dom.js";
+import { $, facts, figure, h, name, put, table } from "./dom.js";
 import * as f from "./format.js";
 import { ask, why } from "./state.js";
 
@@ -20,7 +20,10 @@ const LOSSES = [
 	["rows", "rows, not sums, without room to wait"],
 ];
 
-let workers, hosts;
+let workers, upstreams, hosts, disks;
+
+const ago = (s) => (s === undefined ? "–" : `${f.span(s)} ago`);
+const bad = (n) => h("span", { class: n > 0 ? "bad" : null }, f.text(f.count(n)));
 
 export function initSystem() {
 	workers = table($("workers"), "Processes", [
@@ -39,12 +42,28 @@ export function initSystem() {
 		{ title: "Memory", n: true, cell: (p) => figure(f.bytes(p.memory_bytes)) },
 		{ title: "Generation", n: true, cell: (p) => String(p.generation) },
 	], "There is no process.");
+	upstreams = table($("upstreams"), "What upstreams did in the last minutes", [
+		{ title: "Address", head: true, class: "name-cell", cell: (u) => name(u.base) },
+		{ title: "Dialect", cell: (u) => u.dialect },
+		{ title: "Answers", n: true, cell: (u) => figure(f.count(u.answers)) },
+		{ title: "Refusals", n: true, cell: (u) => bad(u.errors) },
+		{ title: "Unanswered", n: true, cell: (u) => bad(u.unanswered) },
+		{ title: "Last answer", n: true, cell: (u) => ago(u.last_answer_s_ago) },
+		{ title: "Last failure", n: true, cell: (u) => ago(u.last_failure_s_ago) },
+	], "No upstream is known.");
+	disks = table($("disks"), "Room on disks", [
+		{ title: "For", head: true, cell: (d) => h("code", null, d.key) },
+		{ title: "Folder", class: "name-cell", cell: (d) => name(d.path) },
+		{ title: "Free", n: true, cell: (d) => (d.error ? h("span", { class: "bad" }, d.error) :
+			d.no_answer_for_s ? h("span", { class: "bad" }, `no answer for ${f.span(d.no_answer_for_s)}`) :
+				d.free_bytes === undefined ? "–" : figure(f.bytes(d.free_bytes))) },
+		{ title: "Of", n: true, cell: (d) => figure(f.bytes(d.total_bytes)) },
+	], "Nothing is written to a disk.");
 	hosts = table($("hosts"), "Names of upstreams and their addresses", [
 		{ title: "Name", head: true, class: "name-cell", cell: (r) => name(r.name) },
 		{ title: "Addresses", n: true, cell: (r) => h("span",
 			{ class: r.addresses === 0 ? "bad" : null }, f.whole(r.addresses)) },
-		{ title: "Looked up", n: true, cell: (r) => (r.resolved_s_ago === undefined ? "–" :
-			`${f.span(r.resolved_s_ago)} ago`) },
+		{ title: "Looked up", n: true, cell: (r) => ago(r.resolved_s_ago) },
 	], "No name of an upstream is known.");
 }
 
@@ -72,7 +91,7 @@ export function heardSystem(o) {
 			h("span", { class: "bad" }, "cannot be written")],
 		h_.why ? ["Why", h("span", { class: "bad" }, h_.why)] : null,
 		["Rows written", f.whole(h_.rows)],
-		["Waiting to be read", figure(f.bytes(o.queue.records))],
+		["Waiting to be read", figure(f.bytes(o.queue.record_bytes))],
 		h_.set_aside > 0 ? ["Spoilt files set aside", f.whole(h_.set_aside)] : null,
 		h_.files.length > 0 ? ["Still there", h("code", null, h_.files.join(", "))] : null,
 		["Records lost", lost.length === 0 ? h("span", { class: "good" }, "none") :
@@ -82,20 +101,32 @@ export function heardSystem(o) {
 }
 
 /* /health says 503 with the same body when the service fails. */
-async function askHosts() {
+async function askHealth() {
 	const r = await fetch("/health");
-	return (await r.json()).hosts ?? [];
+	return r.json();
+}
+
+function showHealth(now) {
+	const { clock } = now;
+
+	upstreams.set(now.upstreams ?? []);
+	hosts.set(now.hosts ?? []);
+	disks.set(now.disks ?? []);
+	put($("clock"), clock?.jumped_s ?
+		`The clock jumped by ${clock.jumped_s} s, ${f.span(clock.jumped_s_ago)} ago.` :
+		"The clock has not jumped.");
 }
 
 export async function showSystem() {
-	const [a, b] = await Promise.allSettled([ask("/api/workers"), askHosts()]);
+	const [a, b] = await Promise.allSettled([ask("/api/workers"), askHealth()]);
 
 	if (a.status === "fulfilled")
 		workers.set(a.value.workers);
 	else
 		workers.fail(why(a.reason));
 	if (b.status === "fulfilled")
-		hosts.set(b.value);
+		showHealth(b.value);
 	else
-		hosts.fail(why(b.reason));
+		for (const t of [upstreams, hosts, disks])
+			t.fail(why(b.reason));
 }

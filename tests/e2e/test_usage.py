@@ -84,12 +84,9 @@ class Usage(Helpers, Case):
             for name, value in zip(
                 ("requests_total", "input_tokens_total",
                  "cached_tokens_total", "output_tokens_total"), values)})
-        page = wire.fetch(proxy.admin, "GET", "/").body.decode()
-        self.assertIn("<td><bdi>%s</bdi></td><td><bdi>glm-4.6</bdi></td>"
-                      "<td>4</td><td>400</td><td>40.0 %%</td><td>28</td>"
-                      % one, page)
+        text = wire.fetch(proxy.admin, "GET", "/api/usage").body.decode()
         for secret in ("key-one", "key-two"):
-            self.assertNotIn(secret, page)
+            self.assertNotIn(secret, text)
 
     def test_outlives_processes(self):
         proxy = self.own_proxy()
@@ -176,9 +173,6 @@ class Names(Helpers, Case):
         said = promtool(text)
         if said is not None:
             self.assertEqual(said, "")
-        page = wire.fetch(proxy.admin, "GET", "/").body.decode()
-        self.assertNotIn("<script", page)
-        self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt;", page)
 
     def test_run_out(self):
         """More names than rows: the sums stay right."""
