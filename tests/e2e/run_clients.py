@@ -19,6 +19,7 @@ from tests.e2e.harness import ROOT, Proxy, Standin, clean_env
 
 SOURCE = os.path.join(ROOT, "tests/clients")
 FOLDER = os.path.join(ROOT, "build/clients")
+PAGE = os.path.join(ROOT, "tests/page")
 FETCHED = ("package.json", "package-lock.json")
 # What npm may need of our environment beside the usual.
 NPM_ENV = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
@@ -45,11 +46,13 @@ def fetch():
 
 
 def fetch_locked():
-    for path in glob.glob(os.path.join(SOURCE, "*.mjs")):
-        # Whole at any time: a run may be reading the one before.
-        shutil.copy(path, FOLDER + "/copied")
-        os.replace(FOLDER + "/copied",
-                   os.path.join(FOLDER, os.path.basename(path)))
+    for folder, to in ((SOURCE, FOLDER), (PAGE, FOLDER + "/page")):
+        os.makedirs(to, exist_ok=True)
+        for path in glob.glob(os.path.join(folder, "*.mjs")):
+            # Whole at any time: a run may be reading the one before.
+            shutil.copy(path, FOLDER + "/copied")
+            os.replace(FOLDER + "/copied",
+                       os.path.join(to, os.path.basename(path)))
     stamp = os.path.join(FOLDER, "fetched")
     if os.path.exists(stamp):
         with open(stamp, encoding="ascii") as f:
