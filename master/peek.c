@@ -24,8 +24,12 @@ refused(pid_t pid, int number, struct gp_error *err)
 			err, GP_E_CLOSED, "process %ld has ended", (long)pid);
 	if (number == EACCES || number == EPERM)
 		return gp_fail(err, GP_E_STATE,
-			"only root may look into the memory of the service "
-			"(process %ld): try with sudo",
+			geteuid() == 0 ?
+				"root may look into the memory of the service "
+				"(process %ld) only with CAP_SYS_PTRACE, which "
+				"containers get with --cap-add SYS_PTRACE" :
+				"only root may look into the memory of the "
+				"service (process %ld): try with sudo",
 			(long)pid);
 	return gp_fail(err, GP_E_SYSTEM, "process %ld: %s", (long)pid,
 		strerror_r(number, room, sizeof(room)));

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -100,8 +101,21 @@ class Terminal:
         os.close(self.slave)
 
 
+def may_look():
+    """Root, with CAP_SYS_PTRACE (19), which containers may lack."""
+    with open("/proc/self/status", encoding="ascii") as f:
+        caps = re.search(r"^CapEff:\s+(\w+)", f.read(), re.M).group(1)
+    return os.getuid() == 0 and int(caps, 16) >> 19 & 1
+
+
 class Top(Case):
     """Chats that last are sent with begin()."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not may_look():
+            raise unittest.SkipTest("may not look into other processes")
+        super().setUpClass()
 
     standin_args = ("--model", EVIL)
     refusals = True
@@ -436,6 +450,15 @@ class Once(Top):
             group=65534, extra_groups=[], cwd="/tmp", env=clean_env())
         self.assertEqual((r.returncode, r.stdout), (DENIED, b""))
         self.assertIn(b"only root may look into the memory", r.stderr)
+
+    @unittest.skipIf(shutil.which("setpriv") is None, "no setpriv")
+    def test_root_without_the_capability(self):
+        r = subprocess.run(
+            ["setpriv", "--bounding-set", "-sys_ptrace", GLMPROXY]
+            + self.argv("--once")[1:], capture_output=True, timeout=15,
+            check=False, env=clean_env())
+        self.assertEqual((r.returncode, r.stdout), (DENIED, b""))
+        self.assertIn(b"only with CAP_SYS_PTRACE", r.stderr)
 
     def test_not_ours(self):
         """A process without such memory, as an older version may be."""
