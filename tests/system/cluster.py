@@ -29,6 +29,7 @@ GLMPROXY = os.path.join(ROOT, "build/glmproxy")
 STANDIN = os.path.join(ROOT, "build/release/standin")
 FILES = os.path.join(ROOT, "packaging/cluster")
 NODES = ("node1", "node2", "node3")
+TOKEN = "token-of-the-test"
 PHASE_S = 3.0
 DEADLINE_S = 30.0
 # HAProxy asks each second, twice, before it believes.
@@ -146,11 +147,6 @@ class Cluster:
             "-o", "pid_file=" + self.path(node, "pid"), netns=node)
         self.until(node, lambda: "ready: 1 worker" in self.log(node))
 
-    def command(self, node, word):
-        run(GLMPROXY, word, "-c", self.path("node.conf"),
-            "-o", "pid_file=" + self.path(node, "pid"),
-            stdout=subprocess.DEVNULL)
-
     def write_haproxy(self, nodes):
         with open(os.path.join(FILES, "haproxy.cfg"), encoding="ascii") as f:
             lines = [line for line in f if not re.match(r"\s+server ", line)
@@ -251,7 +247,10 @@ class Cluster:
 
     def drain(self, load, before):
         asked = time.monotonic()
-        self.command("node1", "drain")
+        r = wire.fetch(address("node1") + ":5001", "POST", "/api/drain",
+                       [("Authorization", "Bearer " + TOKEN),
+                        ("Content-Type", "application/json")], b"{}")
+        self.check("a node is drained over HTTP", r.status == 202, r)
         self.until("an end of new requests on node1", lambda: (
             time.monotonic() > asked + NOTICE_S))
         begin = time.monotonic()
@@ -263,7 +262,9 @@ class Cluster:
         self.check("only keys of the drained node moved: %d" % len(moved),
                    moved and all(before[k] == "node1" for k in moved), moved)
         asked = time.monotonic()
-        self.command("node1", "undrain")
+        run(GLMPROXY, "undrain", "-c", self.path("node.conf"), "-o",
+            "pid_file=" + self.path("node1", "pid"),
+            stdout=subprocess.DEVNULL)
         self.until("requests on node1", lambda: any(
             r.node == "node1" for r in load.since(asked)))
         begin = time.monotonic() + 0.5
@@ -327,7 +328,7 @@ class Cluster:
 
     def test(self):
         with open(self.path("admin_token"), "w", encoding="ascii") as f:
-            f.write("token-of-the-test\n")
+            f.write(TOKEN + "\n")
         os.chmod(self.path("admin_token"), 0o640)
         self.make_network()
         self.start_standin()
