@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "master/top_text.h"
 
@@ -320,21 +319,6 @@ enum {
 	CHAT_COLUMNS = 10
 };
 
-static double
-age_ms(const struct top_sample *s, const struct live_chat *c)
-{
-	return (double)MAX(s->at_us - c->begun_us, 0) / 1000;
-}
-
-/* Tokens a second, since the first one. */
-static double
-speed(const struct top_sample *s, const struct live_chat *c)
-{
-	const double ms = age_ms(s, c) - (double)c->first_us / 1000;
-
-	return c->first_us < 0 || ms < 100 ? -1 : (double)c->tokens / ms * 1000;
-}
-
 static void
 put_chat(struct canvas *c, const struct column *k, const int *widths,
 	const struct top_sample *s, const struct live_chat *chat)
@@ -346,11 +330,11 @@ put_chat(struct canvas *c, const struct column *k, const int *widths,
 		chat->names.model, chat->names.client, via, texts[4],
 		chat->names.request };
 
-	top_text_time(texts[0], age_ms(s, chat));
+	top_text_time(texts[0], top_age_ms(s, chat));
 	top_text_time(texts[1],
 		chat->first_us < 0 ? -1 : (double)chat->first_us / 1000);
 	top_text_count(texts[2], (double)chat->tokens);
-	top_text_count(texts[3], speed(s, chat));
+	top_text_count(texts[3], top_speed(s, chat));
 	top_text_bytes(texts[4], (double)chat->bytes);
 	(void)snprintf(via, sizeof(via), "%s>%s", chat->names.dialect,
 		chat->names.upstream);
@@ -358,47 +342,6 @@ put_chat(struct canvas *c, const struct column *k, const int *widths,
 		if (widths[i] > 0)
 			put_cell(c, &k[i], widths[i], all[i]);
 	put_line(c, PLAIN);
-}
-
-/* qsort takes no argument; a command has one thread. */
-static const struct top_sample *sorted;
-static const struct top_look *sorted_look;
-
-static int
-compare(const struct live_chat *a, const struct live_chat *b)
-{
-	const double x = speed(sorted, a);
-	const double y = speed(sorted, b);
-
-	switch (sorted_look->sort) {
-	case TOP_BY_TOKENS:
-		return (a->tokens < b->tokens) - (a->tokens > b->tokens);
-	case TOP_BY_SPEED:
-		return (x < y) - (x > y);
-	case TOP_BY_MODEL:
-		return strcmp(a->names.model, b->names.model);
-	case TOP_BY_CLIENT:
-		return strcmp(a->names.client, b->names.client);
-	case TOP_BY_AGE:
-	case TOP_SORTS:
-		break;
-	}
-	return 0;
-}
-
-/* Equal ones by age, so that they stay where they are. */
-static int
-order(const void *a, const void *b)
-{
-	const struct live_chat *const x = a;
-	const struct live_chat *const y = b;
-	int n = compare(x, y);
-
-	if (n == 0)
-		n = (x->begun_us > y->begun_us) - (x->begun_us < y->begun_us);
-	if (n == 0)
-		n = strcmp(x->names.request, y->names.request);
-	return sorted_look->is_reversed ? -n : n;
 }
 
 static void
@@ -420,9 +363,7 @@ put_chats(struct canvas *c, struct top_sample *s)
 	int widths[CHAT_COLUMNS];
 	size_t at = first;
 
-	sorted = s;
-	sorted_look = c->look;
-	qsort(s->chats, s->nchats, sizeof(s->chats[0]), order);
+	top_sample_sort(s, c->look->sort, c->look->is_reversed);
 	share_width(columns, CHAT_COLUMNS, c->look->width, widths);
 	if (rows_left(c) <= 0)
 		return;

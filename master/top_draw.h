@@ -6,15 +6,6 @@
 #include "master/top_sample.h"
 #include "shared/base/buf.h"
 
-enum top_sort {
-	TOP_BY_AGE,
-	TOP_BY_TOKENS,
-	TOP_BY_SPEED,
-	TOP_BY_MODEL,
-	TOP_BY_CLIENT,
-	TOP_SORTS
-};
-
 /* How it is to be shown. */
 struct top_look {
 	int width, height; /* height 0: as many lines as there are */

@@ -275,6 +275,73 @@ top_compare(const struct top_sample *before, struct top_sample *now,
 	compare_workers(is_same ? before : NULL, now, s);
 }
 
+/* --- chats in order ------------------------------------------------------- */
+
+double
+top_age_ms(const struct top_sample *s, const struct live_chat *c)
+{
+	return (double)MAX(s->at_us - c->begun_us, 0) / 1000;
+}
+
+double
+top_speed(const struct top_sample *s, const struct live_chat *c)
+{
+	const double ms = top_age_ms(s, c) - (double)c->first_us / 1000;
+
+	return c->first_us < 0 || ms < 100 ? -1 : (double)c->tokens / ms * 1000;
+}
+
+/* qsort takes no argument; a command has one thread. */
+static const struct top_sample *sorted;
+static enum top_sort sorted_by;
+static bool is_backwards;
+
+static int
+compare(const struct live_chat *a, const struct live_chat *b)
+{
+	const double x = top_speed(sorted, a);
+	const double y = top_speed(sorted, b);
+
+	switch (sorted_by) {
+	case TOP_BY_TOKENS:
+		return (a->tokens < b->tokens) - (a->tokens > b->tokens);
+	case TOP_BY_SPEED:
+		return (x < y) - (x > y);
+	case TOP_BY_MODEL:
+		return strcmp(a->names.model, b->names.model);
+	case TOP_BY_CLIENT:
+		return strcmp(a->names.client, b->names.client);
+	case TOP_BY_AGE:
+	case TOP_SORTS:
+		break;
+	}
+	return 0;
+}
+
+/* Equal ones by age, so that they stay where they are. */
+static int
+order(const void *a, const void *b)
+{
+	const struct live_chat *const x = a;
+	const struct live_chat *const y = b;
+	int n = compare(x, y);
+
+	if (n == 0)
+		n = (x->begun_us > y->begun_us) - (x->begun_us < y->begun_us);
+	if (n == 0)
+		n = strcmp(x->names.request, y->names.request);
+	return is_backwards ? -n : n;
+}
+
+void
+top_sample_sort(struct top_sample *s, enum top_sort sort, bool is_reversed)
+{
+	sorted = s;
+	sorted_by = sort;
+	is_backwards = is_reversed;
+	qsort(s->chats, s->nchats, sizeof(s->chats[0]), order);
+}
+
 /* --- the verdict ---------------------------------------------------------- */
 
 const char *

@@ -73,6 +73,23 @@ uint64_t top_lost(const struct metrics *m);
 uint64_t top_errors(const struct metrics *m);
 uint64_t top_requests(const struct metrics *m);
 
+enum top_sort {
+	TOP_BY_AGE,
+	TOP_BY_TOKENS,
+	TOP_BY_SPEED,
+	TOP_BY_MODEL,
+	TOP_BY_CLIENT,
+	TOP_SORTS
+};
+
+/* The highest first, or the first by name; equal ones by age. */
+void top_sample_sort(
+	struct top_sample *s, enum top_sort sort, bool is_reversed);
+
+double top_age_ms(const struct top_sample *s, const struct live_chat *c);
+/* Tokens a second, since the first one; -1: not yet known. */
+double top_speed(const struct top_sample *s, const struct live_chat *c);
+
 /* In a few words, and whether all is well. */
 const char *top_status(const struct top_sample *s, bool *is_good);
 
