@@ -17,6 +17,8 @@
 
 #define DRAIN_MS 250
 #define HURRY_MS 10
+/* Bodies fill a ring sooner. */
+#define DRAIN_BODIES_MS 25
 /* A ring that holds more at a drain makes the next one come sooner. */
 #define HURRY_BYTES (RING_BYTES / 8)
 /* Entries that are taken before the loop serves others again. */
@@ -65,12 +67,14 @@ drain_ring(struct history *h, int slot)
 			put_spool(h, entry);
 		logs_put(h->logs, slot, entry);
 	}
+	/* Before a thread can write any of it: whenever this process is killed,
+	 * nothing is read and written twice. */
+	ring_end(&k);
 	logs_end(h->logs);
 	/* It should not wait for the end of the second. */
 	if (buf_len(&h->spool) > HISTORY_SPOOL_MAX / 4)
 		(void)pthread_cond_signal(&h->wakes);
 	(void)pthread_mutex_unlock(&h->mutex);
-	ring_end(&k);
 	if (k.nspoilt > 0) {
 		metrics_add(&h->metrics->history_lost_spoilt, k.nspoilt);
 		log_warnx("a worker has left %llu records that cannot be read",
@@ -126,8 +130,12 @@ static void
 on_drain(struct ev_timer *t)
 {
 	struct history *const h = CONTAINER_OF(t, struct history, timer);
+	const bool has_bodies = h->link->conf->upstream_log_bodies != 0;
 
-	ev_timer_start(t, drain(h) ? HURRY_MS : DRAIN_MS);
+	ev_timer_start(t,
+		drain(h)           ? HURRY_MS :
+			has_bodies ? DRAIN_BODIES_MS :
+				     DRAIN_MS);
 }
 
 /* --- life ----------------------------------------------------------------- */

@@ -192,6 +192,7 @@ become(struct master *m)
 	fd = handover_save(&h, m->options.sources, &err);
 	if (fd >= 0 && handover_announce(fd, getpid(), &err) == GP_OK) {
 		keep_open(&h, true);
+		proc_signals_bequeath();
 		(void)execv(argv[0], argv);
 		(void)gp_fail(
 			&err, GP_E_SYSTEM, "%s: %s", argv[0], strerror(errno));

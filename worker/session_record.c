@@ -33,8 +33,9 @@ session_note_request(struct session *s, const struct llm_req *r)
 		const struct llm_turn *const t = &r->turns.v[i];
 
 		/* One message may become two turns. */
-		if (t->role != LLM_SYSTEM && t->source != last)
-			n->messages++;
+		if (t->role == LLM_SYSTEM)
+			continue;
+		n->messages += t->source != last;
 		last = t->source;
 	}
 	n->max_tokens = r->max_tokens;

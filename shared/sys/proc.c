@@ -222,6 +222,14 @@ proc_signal_take(int signal)
 }
 
 void
+proc_signals_bequeath(void)
+{
+	for (int i = 1; i < NSIG; i++)
+		if (is_watched[i] && flags[i] != 0)
+			(void)kill(getpid(), i);
+}
+
+void
 proc_signals_reset(void)
 {
 	sigset_t set;

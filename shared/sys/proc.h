@@ -34,6 +34,9 @@ void proc_random(void *out, size_t n);
 void proc_signals_watch(const int *signals, size_t n);
 /* True once per delivery (several may merge). */
 bool proc_signal_take(int signal);
+/* Before this process becomes another program, which inherits what is blocked:
+ * those that were not taken are left to it. */
+void proc_signals_bequeath(void);
 /* Back to defaults and unblocked, between fork and the child's own watch. */
 void proc_signals_reset(void);
 

@@ -62,14 +62,15 @@ is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* By the name that the system knows of it: it may have been renamed. */
+/* By the name that the system knows of it: it may have been renamed, by us or
+ * by others, who have names of their own such as server.log.1. */
 static bool
 was_ours(struct span dir)
 {
 	char mine[PATH_MAX];
 	char theirs[PATH_MAX];
 	char *slash;
-	struct logname name;
+	const struct span stem = span_cstr(logname_stem(LOG_SERVER));
 	struct stat a, b;
 	const ssize_t n = readlink("/proc/self/fd/2", mine, sizeof(mine) - 1);
 
@@ -77,8 +78,7 @@ was_ours(struct span dir)
 		return false;
 	mine[n] = '\0';
 	slash = strrchr(mine, '/');
-	if (slash == NULL || !logname_read(slash + 1, &name) ||
-		name.log != LOG_SERVER)
+	if (slash == NULL || !span_starts(span_cstr(slash + 1), stem))
 		return false;
 	*slash = '\0';
 	(void)snprintf(theirs, sizeof(theirs), "%.*s", SPAN_ARG(dir));

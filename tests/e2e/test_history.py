@@ -226,7 +226,7 @@ class Records(Helpers, Case):
                          (200, 1, None))
 
     def test_turned_off_and_on(self):
-        proxy = self.own_proxy({"history": "false"})
+        proxy = self.own_proxy({"history": "false", "upstream_log": "false"})
         Flood(proxy, most=5).join()
         self.assertFalse(os.path.exists(self.db(proxy)))
         self.assertFalse(self.overview(proxy)["history"]["on"])
@@ -643,7 +643,7 @@ class Trouble(Helpers, unittest.TestCase):
 
     def test_full(self):
         """No file may grow: as on a full disk."""
-        proxy = self.proxy("the history cannot be written")
+        proxy = self.proxy("the history cannot be written", "log files in")
         self.chats(proxy)
         self.settled(proxy)
         (pid,) = wait_until(lambda: proxy.children("admin"), "admin")
