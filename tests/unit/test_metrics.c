@@ -191,12 +191,44 @@ test_observing_is_cheap(void **state)
 }
 #endif
 
+/* Evenly spread in each bucket, as Prometheus does it. */
+static void
+test_quantiles(void **state)
+{
+	static const struct {
+		uint64_t in[METRICS_BUCKETS];
+		unsigned permille;
+		int64_t us;
+	} rows[] = {
+		{ { 0 }, 500, -1 },
+		{ { [METRICS_BUCKET_1000] = 10 }, 500, 500 },
+		{ { [METRICS_BUCKET_1000] = 10 }, 1000, 1000 },
+		{ { [METRICS_BUCKET_1000] = 10 }, 5000, 1000 },
+		{ { [METRICS_BUCKET_1000] = 10 }, 0, 0 },
+		{ { [METRICS_BUCKET_2500] = 4 }, 500, 1750 },
+		{ { [METRICS_BUCKET_1000] = 50, [METRICS_BUCKET_2500] = 50 },
+			750, 1750 },
+		{ { [METRICS_BUCKET_1000] = 99, [METRICS_BUCKET_INF] = 1 }, 999,
+			600000000 },
+		{ { [METRICS_BUCKET_1000] = UINT64_MAX,
+			  [METRICS_BUCKET_2500] = UINT64_MAX },
+			250, 500 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(
+			metrics_quantile_us(rows[i].in, rows[i].permille),
+			rows[i].us);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_word),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_quantiles),
 		cmocka_unit_test(test_prints),
 		cmocka_unit_test(test_each_name_is_introduced_once),
 #ifdef ROUNDS
