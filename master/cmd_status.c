@@ -57,10 +57,11 @@ look_at_process(pid_t pid, struct process *p)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	(void)read_proc(path, text, sizeof(text));
 	after = strrchr(text, ')');
-	if (after == NULL || sscanf(after, ") %*c %ld", &p->parent) != 1)
-		return;
-	for (int i = 0; i < 20 && after != NULL; i++)
+	for (int i = 0; i < 20 && after != NULL; i++) {
 		after = strchr(after + 1, ' ');
+		if (i == 1 && after != NULL)
+			p->parent = strtol(after, NULL, 10);
+	}
 	if (after == NULL)
 		return;
 	ticks = strtoull(after, NULL, 10);
@@ -85,6 +86,29 @@ print_process(const struct service *s)
 			" since %Y-%m-%d %H:%M:%S UTC", &tm);
 	(void)printf("glmproxy runs with pid %ld (parent %ld)%s\n",
 		(long)s->pid, p.parent, since);
+}
+
+/* The file may have been replaced since. */
+static void
+print_program(const struct service *s)
+{
+	const struct span gone = SPAN(" (deleted)");
+	char link[64];
+	char target[PATH_MAX];
+	struct span path;
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/%ld/exe", (long)s->pid);
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n <= 0)
+		return;
+	path = span_of(target, (size_t)n);
+	if (span_ends(path, gone))
+		(void)printf("program: %.*s, replaced since: `glmproxy"
+			     " upgrade` goes on as the new one\n",
+			SPAN_ARG(span_head(path, path.n - gone.n)));
+	else
+		(void)printf("program: %.*s\n", SPAN_ARG(path));
 }
 
 /* --- its log -------------------------------------------------------------- */
@@ -202,6 +226,7 @@ cmd_status(struct cli *cli)
 	if (!service_need(cli, &s))
 		return EXIT_FAILED;
 	print_process(&s);
+	print_program(&s);
 	if (pidfile_is_drained(s.pid_file))
 		(void)puts("it is drained: load balancers are told to send "
 			   "nothing until `glmproxy undrain`");

@@ -24,11 +24,10 @@ struct env_counts {
 	unsigned bad; /* no assignment, or a bad value: the default counts */
 };
 
-/* GP_E_LIMIT for more than ENV_ENTRIES_MAX. The arena holds secrets: end it
- * with env_lines_free, which wipes them, also after a failure. */
+/* GP_E_LIMIT for more than ENV_ENTRIES_MAX. The arena is to be ended, also
+ * after a failure; it holds secrets. */
 enum gp_code env_lines_read(struct env_lines *l, struct span text,
 	const char *file, struct gp_error *err) GP_WUR;
-void env_lines_free(struct env_lines *l);
 
 /* What is assigned, as environ(7): the last of each name. Lives as long as l.
  */

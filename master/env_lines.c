@@ -65,13 +65,3 @@ env_lines_environ(struct env_lines *l)
 	env[n] = NULL;
 	return env;
 }
-
-void
-env_lines_free(struct env_lines *l)
-{
-	for (size_t i = 0; i < l->v.n; i++)
-		if (l->v.v[i].value.n > 0)
-			explicit_bzero((char *)(uintptr_t)l->v.v[i].value.p,
-				l->v.v[i].value.n);
-	arena_fini(&l->arena);
-}

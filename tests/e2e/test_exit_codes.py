@@ -4,8 +4,10 @@ why. And what an operator is told who has just started the program."""
 
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -72,11 +74,27 @@ class Codes(Case):
         pid = self.start()
         r = self.assert_run(["status"], DONE, r"runs with pid %d \(parent \d+\)"
                             r" since \d{4}-\d\d-\d\d " % pid, "^$")
+        with open("/proc/%d/status" % pid, encoding="ascii") as f:
+            parent = re.search(r"(?m)^PPid:\s+(\d+)$", f.read()).group(1)
+        self.assertIn("(parent %s) since " % parent, r.stdout.decode())
+        self.assertIn("\nprogram: %s\n" % os.path.realpath(harness.GLMPROXY),
+                      r.stdout.decode())
         self.assertIn("answers on: %s, and serves" % address,
                       r.stdout.decode())
         self.assertRegex(r.stdout.decode(), r"(?m)^log: %s, [1-9]\d* bytes$"
                          % re.escape(self.path("log/server.log")))
         self.assert_run(["health"], DONE, r'^200 \{"ok":true,')
+
+    def test_0_a_program_that_has_been_replaced(self):
+        program = self.path("glmproxy")
+        shutil.copy(harness.GLMPROXY, program)
+        subprocess.run([program, "start", "-c", self.conf], check=True,
+                       stdout=subprocess.DEVNULL, timeout=harness.DEADLINE_S,
+                       env=harness.clean_env())
+        os.rename(program, self.path("old"))
+        os.unlink(self.path("old"))
+        self.assert_run(["status"], DONE, "program: .*, replaced since: "
+                        "`glmproxy upgrade`")
 
     def test_1_nothing_runs(self):
         self.write(listen=free_address())
@@ -209,7 +227,7 @@ class Codes(Case):
         os.chmod(self.conf, 0o644)
         r = run_program("check", "-o", "server_api_key_file=" + key)
         self.assertEqual(r.returncode, DONE, r)
-        r = harness.subprocess.run(
+        r = subprocess.run(
             [harness.GLMPROXY, "check", "-o", "server_api_key_file=" + key],
             user=65534, group=65534, extra_groups=[], cwd="/", check=False,
             capture_output=True, timeout=harness.DEADLINE_S,
