@@ -12,7 +12,7 @@
 #include "shared/sys/proc.h"
 
 #define COOKIE      "glmproxy-session"
-#define NAME_BYTES  32
+#define NAME_BYTES  ((size_t)32)
 #define NAME_DIGITS (2 * NAME_BYTES)
 #define COOKIE_MAX  256
 

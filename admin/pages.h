@@ -50,7 +50,7 @@ page_fn page_health, page_health_short, page_index, page_login,
 	page_login_needed, page_logout, page_metrics;
 
 /* What several pages tell. */
-void page_get_facts(const struct pages *p, struct health_facts *out);
+void page_get_facts(const struct pages *p, struct health_facts *f);
 int64_t page_uptime_s(const struct shm *m);
 
 #endif

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #define SESSIONS_MAX      32
-#define SESSIONS_IDLE_MS  (8 * 3600 * (int64_t)1000)
-#define SESSIONS_TOTAL_MS (24 * 3600 * (int64_t)1000)
+#define SESSIONS_IDLE_MS  (8 * (int64_t)3600000)
+#define SESSIONS_TOTAL_MS (24 * (int64_t)3600000)
 
 struct session {
 	unsigned char hash[32];
