@@ -10,8 +10,7 @@
 
 #define DAY_S   86400
 #define HOUR_MS INT64_C(3600000)
-#define MIB     (1024 * 1024)
-#define STEP    (4 * MIB) /* bytes compressed before lines are written */
+#define STEP    INT64_C(0x400000) /* bytes compressed before lines are written */
 /* By then every process has noticed that its log was rotated. */
 #define SETTLE_S 60
 /* After a rotation that has failed. */
@@ -99,7 +98,7 @@ watch_server_log(struct logs_store *s)
 	log_info("this log is rotated: %lld bytes are in %s", (long long)bytes,
 		name);
 	(void)atomic_fetch_add(&s->l->link->shm->log_rotations, 1);
-	s->keep.settled_ms = clock_mono_ms() + (SETTLE_S + 1) * 1000;
+	s->keep.settled_ms = clock_mono_ms() + INT64_C(1000) * (SETTLE_S + 1);
 	want(s, LOGS_SWEEP);
 }
 

@@ -18,7 +18,7 @@
 /* The service compresses a file in that time. */
 #define LOCK_MS 20000
 #define TURN_MS 100
-#define STEP    (8 * 1024 * 1024)
+#define STEP    INT64_C(0x800000)
 #define LARGEST 10
 #define OUT_MAX (64u << 20)
 
@@ -290,10 +290,11 @@ by_size(const void *pa, const void *pb)
 static size_t
 find_largest(const struct job *j, const struct logdir_file *out[LARGEST])
 {
-	const struct logdir_file **all;
+	/* NOLINTBEGIN(bugprone-sizeof-expression): of pointers, it is meant */
+	const struct logdir_file **const all =
+		calloc(j->files.n + 1, sizeof(*all));
 	size_t n = 0;
 
-	all = calloc(j->files.n + 1, sizeof(*all));
 	if (all == NULL)
 		return 0;
 	for (size_t i = 0; i < j->files.n; i++)
@@ -302,6 +303,7 @@ find_largest(const struct job *j, const struct logdir_file *out[LARGEST])
 	qsort(all, n, sizeof(all[0]), by_size);
 	n = MIN(n, LARGEST);
 	memcpy(out, all, n * sizeof(all[0]));
+	/* NOLINTEND(bugprone-sizeof-expression) */
 	free(all);
 	return n;
 }

@@ -407,7 +407,7 @@ class Troubles(Helpers, Case):
         missing = 0
         for log in LOGS[:2]:
             missing += sent - len(self.ids(self.dir(proxy), log))
-        self.assertTrue(0 <= missing <= self.lost(figures) < sent / 2,
+        self.assertTrue(0 <= missing <= self.lost(figures) < 2 * sent,
                         (missing, self.lost(figures), sent))
 
     def test_half_a_line(self):
