@@ -9,7 +9,7 @@ import * as w from "./words.js";
 
 const SHOWN = 8; /* rows of a list on the first view */
 const LIVE_SHOWN = 30;
-const QUOTA_MS = 15000;
+const QUOTA_MS = 5000;
 
 /* --- now ------------------------------------------------------------------ */
 
@@ -121,9 +121,20 @@ function throttling(o) {
 	$("throttled").hidden = all === 0;
 }
 
+/* Our own limit, where one is set. */
+function showConcurrency(c) {
+	const most = c.keys[0];
+
+	$("concurrency").hidden = c.limit === 0;
+	put($("concurrency"), `Up to ${f.plural(c.limit, "request")} of a key at a time: ` +
+		`${f.whole(c.in_flight)} in flight, ${f.whole(c.waiting)} waiting` +
+		(most && most.waiting > 0 ? `; most of them of ${most.key} (${f.whole(most.waiting)} of ${c.places} places).` : "."));
+}
+
 async function askQuota() {
 	try {
-		const { keys } = await ask("/api/quota");
+		const { keys, concurrency } = await ask("/api/quota");
+		showConcurrency(concurrency);
 		quota.set(keys.flatMap((k) => k.limits.map((l) => ({ key: k.key, ...l }))));
 	} catch (e) {
 		quota.fail(why(e));

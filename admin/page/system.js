@@ -67,6 +67,10 @@ export function initSystem() {
 	], "No name of an upstream is known.");
 }
 
+/* Whether something reaches the disk. */
+const written = (s) => (!s.on ? "turned off" : s.written ? h("span", { class: "good" }, "written") :
+	h("span", { class: "bad" }, "cannot be written"));
+
 /* What the stream of events says about the service. */
 export function heardSystem(o) {
 	const h_ = o.history;
@@ -87,8 +91,7 @@ export function heardSystem(o) {
 		["Sent again", f.whole(o.retries.total)],
 	]);
 	facts($("store"), [
-		["History", !h_.on ? "turned off" : h_.written ? h("span", { class: "good" }, "is written") :
-			h("span", { class: "bad" }, "cannot be written")],
+		["History", written(h_)],
 		h_.why ? ["Why", h("span", { class: "bad" }, h_.why)] : null,
 		["Rows written", f.whole(h_.rows)],
 		["Waiting to be read", figure(f.bytes(o.queue.record_bytes))],
@@ -112,6 +115,14 @@ function showHealth(now) {
 	upstreams.set(now.upstreams ?? []);
 	hosts.set(now.hosts ?? []);
 	disks.set(now.disks ?? []);
+	facts($("logs"), now.logs ? [
+		["Log files", written(now.logs)],
+		now.logs.why ? ["Why", h("span", { class: "bad" }, now.logs.why)] : null,
+		["Lines lost", now.logs.lost > 0 ? h("span", { class: "bad" }, f.whole(now.logs.lost)) :
+			h("span", { class: "good" }, "none")],
+		["Token counts learned", now.calibration_saved === false ?
+			h("span", { class: "bad" }, "cannot be saved") : h("span", { class: "good" }, "saved")],
+	] : []);
 	put($("clock"), clock?.jumped_s ?
 		`The clock jumped by ${clock.jumped_s} s, ${f.span(clock.jumped_s_ago)} ago.` :
 		"The clock has not jumped.");

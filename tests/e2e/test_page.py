@@ -146,7 +146,9 @@ class Files(Case):
                  "chromium is not installed (packaging/deps.sh test)")
 class Page(Case):
     standin_args = tuple(a for m in HOSTILE for a in ("--model", m))
-    config = {"workers": "2", "server_api_key": "secret-of-the-server"}
+    config = {"workers": "2",
+              "server_api_key": "secret-of-the-server",
+              "key_concurrency": "8"}
     refusals = True
     expected = EXPECTED
 

@@ -60,6 +60,7 @@ async function liveNumbers(bench) {
 	await text(page, "#live", (t) => t === "No request is under way.");
 	await text(page, "#quota", (t) => t.includes("1308") && t.includes("5 hours") &&
 		/in \d+\u00a0h/.test(t));
+	await text(page, "#concurrency", (t) => /Up to 8 requests of a key at a time: \d+ in flight/.test(t));
 	await text(page, "#throttled", (t) => /In the last minute|since the start/.test(t));
 	await text(page, "#errors", (t) => t.includes("A quota is used up"));
 	await text(page, "#clients", (t) => t.includes("1"));
@@ -382,7 +383,8 @@ async function system(bench) {
 	await settled(page, "system");
 	const states = await column(page, "#workers", 3);
 	assert.deepEqual(states, states.map(() => "ready"));
-	await text(page, "#store", (t) => t.includes("is written") && t.includes("none"));
+	await text(page, "#store", (t) => t.includes("Historywritten") && t.includes("none"));
+	await text(page, "#logs", (t) => t.includes("Log fileswritten") && t.includes("Lines lostnone"));
 	await text(page, "#upstreams", (t) => t.includes("/api/anthropic"));
 	await text(page, "#hosts", (t) => t.includes("localhost"));
 	await text(page, "#disks", (t) => /[GMT]iB/.test(t));
