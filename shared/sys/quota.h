@@ -27,7 +27,7 @@
 /* Windows are told in up to so many units. */
 #define QUOTA_WINDOW_MAX 255
 /* A limit that is said to renew later than that is not believed. */
-#define QUOTA_RESET_MAX_S (400 * 86400)
+#define QUOTA_RESET_MAX_S (INT64_C(400) * 86400)
 
 enum quota_class {
 #define QUOTA_CLASS(name, word, meaning) QUOTA_##name,
