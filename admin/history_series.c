@@ -159,37 +159,45 @@ aligned(const struct history_question *q, int64_t step_s)
 	return a;
 }
 
+static int64_t
+totals_step_s(const struct history_question *q)
+{
+	const int64_t range_s = (q->to_us - q->from_us) / HISTORY_US;
+
+	if (range_s <= TOTALS_MINUTES_S)
+		return 60;
+	return range_s <= TOTALS_HOURS_S ? HOUR_S : DAY_S;
+}
+
 enum gp_code
-history_totals_put(struct history_view *v, const struct history_question *asked,
+history_totals_put(struct history_view *v, const struct history_question *q,
 	struct buf *out, struct gp_error *err)
 {
-	const bool by_minute =
-		asked->to_us - asked->from_us <= TOTALS_MINUTES_S * HISTORY_US;
-	const char *const table = by_minute ? "minute" : "hour";
-	const struct history_question q =
-		aligned(asked, by_minute ? 60 : HOUR_S);
+	const int64_t step_s = totals_step_s(q);
+	const char *const table = table_of(step_s);
+	const struct history_question whole = aligned(q, step_s);
 	struct totals t = { .groups = history_groups_new() };
 	const enum gp_code rc =
-		read_sums(v, &q, table, true, take_total, &t, err);
+		read_sums(v, &whole, table, true, take_total, &t, err);
 	struct jout j;
 
 	if (rc == GP_OK) {
 		const bool has_rest =
-			history_groups_rank(t.groups, (size_t)q.limit);
+			history_groups_rank(t.groups, (size_t)whole.limit);
 
 		jout_init(&j, out);
 		jout_obj(&j);
-		jout_kv_int(&j, "from_s", q.from_us / HISTORY_US);
-		jout_kv_int(&j, "to_s", q.to_us / HISTORY_US);
-		put_frame(&q, table, &j);
+		jout_kv_int(&j, "from_s", whole.from_us / HISTORY_US);
+		jout_kv_int(&j, "to_s", whole.to_us / HISTORY_US);
+		put_frame(&whole, table, &j);
 		jout_key(&j, "all");
 		jout_obj(&j);
 		put_figures(&t.all, &j);
 		jout_obj_end(&j);
 		jout_key(&j, "groups");
 		jout_arr(&j);
-		for (size_t i = 0;
-			q.by != HISTORY_BY_NONE && i < t.groups->n + has_rest;
+		for (size_t i = 0; whole.by != HISTORY_BY_NONE &&
+			i < t.groups->n + has_rest;
 			i++)
 			put_total(t.groups, i, &j);
 		jout_arr_end(&j);

@@ -154,6 +154,11 @@ class Paging(ApiCase):
                           for g in totals["groups"]],
                          [("glm-4.6", 2), ("glm-4.5-air", 1)])
         self.assertEqual(totals["source"], "minute")
+        for begin, source in ((-86400, "hour"), (-30 * 86400, "day")):
+            same = self.good("/api/totals", group="model",
+                             **{"from": begin})
+            self.assertEqual(same["source"], source)
+            self.assertEqual(same["all"], totals["all"])
         for step in ("minute", "hour", "day"):
             series = self.good("/api/series", step=step, group="model",
                                limit=1, **{"from": -3600})
