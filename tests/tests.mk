@@ -98,12 +98,13 @@ run-cover:
 	python3 tests/run.py --units $(UNIT_TESTS)
 	tests/cover.sh $(B)
 
-# RUNS=20: each operation under load so often (3). MACHINES=bookworm,trixie,rpm
+# RUNS=20: each operation under load so often (2).
+MACHINES ?= bookworm,trixie,rpm
 check-system: ## packages, installed and upgraded under systemd in nspawn; root
 	packaging/deps.sh system
 	$(MAKE) dist standin $(B)/tests/system/load
 	RUNS=$(RUNS) python3 tests/system/run.py \
-		--machines $(or $(MACHINES),bookworm,trixie,rpm) $(DIST)
+		--machines $(MACHINES) $(DIST)
 
 FUZZ_S ?= 60
 fuzz: ## run every fuzzer (or FUZZ=names) for FUZZ_S seconds, note the time

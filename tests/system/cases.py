@@ -13,7 +13,7 @@ from tests.system.machine import Machine, wait_until
 from tests.system.roots import VERSIONS, WORK
 from tests.system.service import CA, CONF, PORT, UNIT, Load, Service
 
-RUNS = int(os.environ.get("RUNS") or "3")
+RUNS = int(os.environ.get("RUNS") or "2")
 # Far above the 100 ms that a quiet machine keeps; busy ones must not fail.
 WAIT_MS = 3000
 STREAM_MS = 2000

@@ -42,7 +42,16 @@ class DebLife(Life):
 
 
 class RpmLife(Life):
-    """In a Debian with rpm, so that names of dependencies are not its."""
+    """In a Debian with rpm, so that names of dependencies are not its. What
+    does not depend on the package has been tried by the other's life."""
+
+    test_22_hangup = None
+    test_25_worker_killed = None
+    test_26_master_killed = None
+    test_31_environment_file = None
+    test_32_stop_waits_as_long_as_configured = None
+    test_33_watchdog = None
+    test_34_wrong_configuration_is_not_tried_again = None
 
     def install(self, version):
         name = os.path.basename(self.packages[version])

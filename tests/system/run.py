@@ -6,7 +6,7 @@
 
 Machines are bookworm, trixie (with the deb built for each) and rpm (this
 host's suite). RUNS in the environment says how often each operation is done
-under load (3). DIST is the source archive of `make dist`. The last line is
+under load (2). DIST is the source archive of `make dist`. The last line is
 `N passed, N failed`.
 """
 
