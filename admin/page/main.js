@@ -157,22 +157,31 @@ async function initLeave() {
 
 /* --- begin ---------------------------------------------------------------- */
 
-initTheme();
-initRange(go);
-initOverview(go);
-initRequests(go);
-initDetail(go);
-initSystem();
-initConfig();
-initLeave();
-addEventListener("hashchange", follow);
-listen((kind, data) => {
-	if (kind === "overview") {
-		heardVerdict(data);
-		heardOverview(data);
-		heardSystem(data);
-	} else if (kind === "live") {
-		heardLive(data);
-	}
-}, lineChanged);
-follow();
+function begin() {
+	initTheme();
+	initRange(go);
+	initOverview(go);
+	initRequests(go);
+	initDetail(go);
+	initSystem();
+	initConfig();
+	initLeave();
+	addEventListener("hashchange", follow);
+	listen((kind, data) => {
+		if (kind === "overview") {
+			heardVerdict(data);
+			heardOverview(data);
+			heardSystem(data);
+		} else if (kind === "live") {
+			heardLive(data);
+		}
+	}, lineChanged);
+	follow();
+}
+
+/* What stands in the page is painted first; nobody waits for a frame of a page
+ * that is not seen. */
+if (document.hidden)
+	begin();
+else
+	requestAnimationFrame(() => setTimeout(begin));
