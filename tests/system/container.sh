@@ -53,12 +53,12 @@ clean_up()
 	for name in $names; do
 		pod rm -f -t 0 "$name" >/dev/null 2>&1
 	done
-	for name in state log; do
+	for name in state log build; do
 		pod volume rm "glmproxy-$name-$$" >/dev/null 2>&1
 	done
 	[ -z "$pid_standin" ] || kill "$pid_standin" 2>/dev/null
 	ip netns del "$net" 2>/dev/null
-	[ "${KEEP-}" = 1 ] || pod rmi -f "$image" >/dev/null 2>&1
+	[ "${KEEP-}" = 1 ] || pod rmi -f "$image" "$image-dev" >/dev/null 2>&1
 	rm -rf "$work"
 }
 
@@ -241,6 +241,30 @@ check "the key is in no log" bash -c "! grep -q the.server-key '$work/stderr'"
 pod exec "three-$$" /usr/sbin/glmproxy stats --by status --json >"$work/stats" 2>&1
 check "the history of the first is there" has "$work/stats" '"requests": ?([2-9]|[1-9][0-9])'
 check "stops" pod stop -t 10 "three-$$"
+
+pod rm -f -t 0 "three-$$" >/dev/null 2>&1
+
+# --- for those who change it ------------------------------------------------------
+
+say "as compose.dev.yaml has it: the tree mounted, the program built inside"
+check "the image of the first stage builds" bud bud --quiet --layers --format docker \
+	--isolation chroot --network host --build-arg "BASE=$base" --target build \
+	-f packaging/docker/Dockerfile -t "$image-dev" .
+names="$names dev-$$"
+check "starts" pod run -d --name "dev-$$" --cgroups=disabled \
+	--ulimit nofile=4096:4096 --ulimit nproc=4096:4096 \
+	--log-driver k8s-file --network "ns:/run/netns/$net" \
+	-v "$PWD:/src" -v "glmproxy-build-$$:/src/build" \
+	"$image-dev" sh -c "$(sed -n 's/^      - \(make .*\)$/\1/p' packaging/docker/compose.dev.yaml)"
+check "serves once it is built" until_true 300 serves
+inside curl -s -o "$work/page" -w '%{http_code}\n' \
+	-H "Authorization: Bearer $(cat packaging/docker/dev.token)" \
+	http://127.0.0.1:5001/metrics >"$work/status"
+check "the admin port takes the token of development" has "$work/status" '^200'
+check "the program is replaced in place" pod exec "dev-$$" \
+	sh -c 'make -s && build/glmproxy upgrade -c packaging/docker/dev.conf'
+check "and serves on" until_true 20 serves
+pod rm -f -t 0 "dev-$$" >/dev/null 2>&1
 
 # --- compose --------------------------------------------------------------------
 
