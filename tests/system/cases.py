@@ -270,7 +270,8 @@ class Life(unittest.TestCase):
         self.machine.run("chmod", "600", "/etc/glmproxy/key")
         self.drop_in("[Service]\n"
                      "LoadCredential=key:/etc/glmproxy/key\n"
-                     "Environment=GLMPROXY_SERVER_API_KEY_FILE=%d/key\n")
+                     "Environment=GLMPROXY_SERVER_API_KEY_FILE=%d/key\n"
+                     "ExecReload=\nExecReload=/bin/kill -USR2 $MAINPID\n")
         self.assertEqual(self.service.chat("hello", key=False)[0], 200)
         generation = self.service.generation()
         self.service.systemctl("reload", UNIT)
