@@ -19,7 +19,8 @@ enum gp_code paths_make_dir(const char *dir, unsigned mode, const char *user,
 enum gp_code paths_make_parent(const char *file, struct gp_error *err) GP_WUR;
 
 /* Whether the user (this process's own for "" or when not root) may make files
- * in a directory; GP_E_SYSTEM *err names both. Forks. */
+ * in a directory; GP_E_SYSTEM *err names both. A disk that is mounted read-only
+ * is let pass. Forks. */
 enum gp_code paths_may_write(const char *dir, const char *user,
 	const char *group, struct gp_error *err) GP_WUR;
 
