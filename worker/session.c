@@ -453,9 +453,11 @@ on_fail(void *ctx, const struct gp_error *err, bool is_lost)
 		return;
 	}
 	s->has_lost_upstream = is_lost;
-	/* It may have said that it was finished before it broke off. */
+	/* It may have said that it was finished, or what it minds, before it
+	 * broke off. */
 	if (s->has_head && err->code == GP_E_CLOSED &&
-		xlate_upstream_streams(s->xlate))
+		(xlate_upstream_streams(s->xlate) ||
+			xlate_is_refused(s->xlate)))
 		state = xlate_end(s->xlate);
 	else
 		state = fail_upstream(s, err);
@@ -542,6 +544,7 @@ session_renew(struct session *s)
 		xlate_fini(s->xlate);
 	release_held(s);
 	s->has_head = false;
+	s->has_lost_upstream = false;
 	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
 		c->dialect, c->purpose, &s->env, &s->body);
 }

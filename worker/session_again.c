@@ -25,13 +25,25 @@ enum again {
 	AGAIN_CONNECTION
 };
 
+/* Its answer to it was cut short: the number that tells a quota from a rate was
+ * in the rest. */
+static bool
+is_torn_rate(const struct session *s, const struct llm_failure *f)
+{
+	return s->has_lost_upstream && f->kind == LLM_FAIL_RATE &&
+		f->vendor_code == 0;
+}
+
 static enum again
 reason_of(const struct session *s, const struct llm_failure *f)
 {
-	if (s->has_lost_upstream)
+	/* It may have said why before it was lost. */
+	if (s->has_lost_upstream &&
+		(!f->is_upstreams || f->kind == LLM_FAIL_UPSTREAM))
 		return AGAIN_CONNECTION;
 	/* What we have judged ourselves would be judged so again. */
-	if (!f->is_upstreams || !llm_fail_is_retryable(f->kind))
+	if (!f->is_upstreams || !llm_fail_is_retryable(f->kind) ||
+		is_torn_rate(s, f))
 		return AGAIN_NOT;
 	if (f->kind == LLM_FAIL_RATE)
 		return AGAIN_RATE;
@@ -69,7 +81,6 @@ static void
 forget_answer(struct session *s)
 {
 	session_forget_output(s);
-	s->has_lost_upstream = false;
 	s->is_paused = false;
 	s->keeps_size = true;
 	s->note.head_us = -1;

@@ -268,6 +268,12 @@ xlate_upstream_streams(const struct xlate *x)
 	return x->req.stream;
 }
 
+bool
+xlate_is_refused(const struct xlate *x)
+{
+	return x->reply == REPLY_ERROR;
+}
+
 void
 xlate_images_field(const struct xlate *x, struct buf *to)
 {

@@ -221,6 +221,8 @@ struct span xlate_sent_fields(const struct xlate *x);
 struct span xlate_upstream_id(const struct xlate *x);
 /* The upstream is asked for a stream. */
 bool xlate_upstream_streams(const struct xlate *x);
+/* Upstream's answer has a status that refuses the request. */
+bool xlate_is_refused(const struct xlate *x);
 /* What of the context is known to be used, as the value of a header; nothing
  * before xlate_write. */
 void xlate_context_field(const struct xlate *x, struct buf *to);

@@ -63,6 +63,8 @@ class Retries(Case):
             ("error code=999 status=503", "server"),
             ("html502", "server"), ("empty502", "server"),
             ("close_early", "connection"), ("reset_early", "connection"),
+            ("error code=1200 fault=cut", "server"),
+            ("text fault=cut at=0", "connection"),
             ("error_first code=1302", "rate"))
         for scenario, reason in rows:
             for stream in (False, True):
@@ -81,6 +83,10 @@ class Retries(Case):
                 ("error code=1210", 400), ("error code=1000", 401),
                 ("error code=1261", 400), ("error code=1211", 404),
                 ("error code=1231", 409), ("redirect", 502),
+                # What was said before the connection broke counts.
+                ("error code=1308 fault=cut", 429),
+                ("error code=1000 fault=cut", 401),
+                ("error code=1211 fault=cut", 400),
                 ("garbage", 502))
         for scenario, status in rows:
             for stream in (False, True):
