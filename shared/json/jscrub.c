@@ -2,8 +2,12 @@
 /* jscrub.c - text with keys and images cut out, as it may be logged. */
 #include "shared/json/jscrub.h"
 
-#define GAP_MAX     6 /* bytes between a name and its value in plain text */
-#define VALUE_LEAST 8 /* bytes that such a value has at least */
+#define GAP_MAX     6  /* bytes between a name and its value in plain text */
+#define VALUE_LEAST 8  /* bytes that such a value has at least */
+#define HEX_KEY     32 /* digits before the dot of a key */
+/* From so many bytes on the begin of a key is worth hiding. */
+#define HEX_BEGIN    24
+#define SECRET_BEGIN 4
 
 /* --- what looks like a key ------------------------------------------------ */
 
@@ -61,7 +65,7 @@ has_dotted_key(struct span s)
 	size_t run = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '.' && run >= 32 && s.n - i > 8)
+		if (s.p[i] == '.' && run >= HEX_KEY && s.n - i > 8)
 			return true;
 		run = is_hex(s.p[i]) ? run + 1 : 0;
 	}
@@ -69,8 +73,35 @@ has_dotted_key(struct span s)
 }
 
 static bool
+has_hex(struct span s, size_t least)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < s.n && run < least; i++)
+		run = is_hex(s.p[i]) ? run + 1 : 0;
+	return run >= least;
+}
+
+/* Slashes may be escaped. */
+static struct span
+plain_of(struct span word, char room[JSCRUB_WORD_MAX])
+{
+	size_t n = 0;
+
+	if (span_find_char(word, '\\') == word.n)
+		return word;
+	for (size_t i = 0; i < word.n; i++)
+		if (word.p[i] != '\\')
+			room[n++] = word.p[i];
+	return span_of(room, n);
+}
+
+static bool
 looks_like_key(const struct jscrub *s, struct span word)
 {
+	char room[JSCRUB_WORD_MAX];
+
+	word = plain_of(word, room);
 	if (span_istarts(word, SPAN("sk-")) && word.n >= 20)
 		return true;
 	if (has_dotted_key(word))
@@ -78,6 +109,25 @@ looks_like_key(const struct jscrub *s, struct span word)
 	for (size_t i = 0; i < s->nsecrets; i++)
 		if (span_find(word, s->secrets[i]) < word.n)
 			return true;
+	return false;
+}
+
+/* It would have, if the text went on. */
+static bool
+may_become_key(const struct jscrub *s, struct span word)
+{
+	char room[JSCRUB_WORD_MAX];
+
+	word = plain_of(word, room);
+	if (span_istarts(word, SPAN("sk-")) && word.n >= VALUE_LEAST)
+		return true;
+	if (has_hex(word, HEX_BEGIN))
+		return true;
+	for (size_t i = 0; i < s->nsecrets; i++)
+		for (size_t n = MIN(word.n, s->secrets[i].n); n >= SECRET_BEGIN;
+			n--)
+			if (span_ends(word, span_head(s->secrets[i], n)))
+				return true;
 	return false;
 }
 
@@ -109,19 +159,38 @@ mark_cut(struct buf *out, uint64_t bytes)
 	buf_puts(out, " bytes cut]");
 }
 
+/* Its letters and digits, small: the last ones, if there are many. */
+static struct span
+name_of(struct span word, char room[JSCRUB_NAME_MAX])
+{
+	size_t at = JSCRUB_NAME_MAX;
+
+	for (size_t i = word.n; i > 0 && at > 0; i--)
+		if (is_alnum(word.p[i - 1]))
+			room[--at] = small(word.p[i - 1]);
+	return span_of(room + at, JSCRUB_NAME_MAX - at);
+}
+
+/* "Authorization: Basic ..." */
+static bool
+is_scheme(struct span name)
+{
+	return span_eq(name, SPAN("basic")) || span_eq(name, SPAN("token")) ||
+		span_eq(name, SPAN("apikey"));
+}
+
 /* What a value behind it in plain text would be. */
 static void
 remember_word(struct jscrub *s, struct span word)
 {
-	char name[JSCRUB_NAME_MAX];
-	size_t n = 0;
+	const bool was_named = s->after_name && s->has_sign && s->gap > 0;
 	const char last = word.n > 0 ? word.p[word.n - 1] : ' ';
+	char room[JSCRUB_NAME_MAX];
+	const struct span name = name_of(word, room);
 
-	for (size_t i = 0; i < word.n && n < sizeof(name); i++)
-		if (is_alnum(word.p[i]))
-			name[n++] = small(word.p[i]);
-	s->after_name = n > 0 && is_secret_name(span_of(name, n));
-	s->after_bearer = span_eq(span_of(name, n), SPAN("bearer"));
+	s->after_name = is_secret_name(name);
+	s->after_scheme =
+		span_eq(name, SPAN("bearer")) || (was_named && is_scheme(name));
 	s->has_sign = last == ':' || last == '=';
 	s->gap = 0;
 }
@@ -131,15 +200,12 @@ static size_t
 value_in(struct span word)
 {
 	const size_t at = span_find_char(word, '=');
-	char name[JSCRUB_NAME_MAX];
-	size_t n = 0;
+	char room[JSCRUB_NAME_MAX];
 
 	if (word.n - at < 1 + VALUE_LEAST)
 		return word.n;
-	for (size_t i = 0; i < at && n < sizeof(name); i++)
-		if (is_alnum(word.p[i]))
-			name[n++] = small(word.p[i]);
-	return n > 0 && is_secret_name(span_of(name, n)) ? at + 1 : word.n;
+	return is_secret_name(name_of(span_head(word, at), room)) ? at + 1 :
+								    word.n;
 }
 
 static void
@@ -148,7 +214,7 @@ end_word(struct jscrub *s, struct buf *out)
 	const struct span word =
 		span_of(s->word, (size_t)MIN(s->word_n, JSCRUB_WORD_MAX));
 	const bool is_value = word.n >= VALUE_LEAST && s->gap > 0 &&
-		((s->after_name && s->has_sign) || s->after_bearer);
+		((s->after_name && s->has_sign) || s->after_scheme);
 	const size_t value = value_in(word);
 
 	if (s->word_n == 0)
@@ -166,21 +232,49 @@ end_word(struct jscrub *s, struct buf *out)
 	s->word_n = 0;
 }
 
+static void
+add_to_word(struct jscrub *s, char c)
+{
+	if (s->word_n < JSCRUB_WORD_MAX)
+		s->word[s->word_n] = c;
+	s->word_n++;
+}
+
+static void
+show_outside(struct jscrub *s, char c, struct buf *out)
+{
+	end_word(s, out);
+	s->has_sign = s->has_sign || c == ':' || c == '=';
+	if (++s->gap > GAP_MAX)
+		s->after_name = s->after_scheme = false;
+	buf_putc(out, c);
+}
+
+/* The backslashes behind a word: they are part of it before a slash. */
+static void
+release_backslashes(struct jscrub *s, bool is_in_word, struct buf *out)
+{
+	for (; s->held > 0; s->held--) {
+		if (is_in_word)
+			add_to_word(s, '\\');
+		else
+			show_outside(s, '\\', out);
+	}
+}
+
 /* A byte that is to be seen, unless its word is not. */
 static void
 show(struct jscrub *s, char c, struct buf *out)
 {
-	if (s->is_word[(uint8_t)c]) {
-		if (s->word_n < JSCRUB_WORD_MAX)
-			s->word[s->word_n] = c;
-		s->word_n++;
+	if (c == '\\' && s->word_n > 0) {
+		s->held++;
 		return;
 	}
-	end_word(s, out);
-	s->has_sign = s->has_sign || c == ':' || c == '=';
-	if (++s->gap > GAP_MAX)
-		s->after_name = s->after_bearer = false;
-	buf_putc(out, c);
+	release_backslashes(s, c == '/', out);
+	if (s->is_word[(uint8_t)c])
+		add_to_word(s, c);
+	else
+		show_outside(s, c, out);
 }
 
 /* --- strings -------------------------------------------------------------- */
@@ -201,6 +295,7 @@ static void
 begin_string(struct jscrub *s, unsigned level)
 {
 	s->string_level = level;
+	s->is_name = true;
 	s->name_n = 0;
 	s->url_at = s->base64_at = 0;
 }
@@ -230,13 +325,10 @@ note_string(struct jscrub *s, char c)
 	static const struct span url = SPAN_INIT("data:");
 	static const struct span base64 = SPAN_INIT("base64,");
 
-	if (is_alnum(c)) {
-		if (s->name_n < JSCRUB_NAME_MAX)
-			s->name[s->name_n] = small(c);
-		s->name_n = MIN(s->name_n + 1, JSCRUB_NAME_MAX + 1);
-	} else if (c != '-' && c != '_' && c != '\\') {
-		s->name_n = JSCRUB_NAME_MAX + 1;
-	}
+	if (is_alnum(c))
+		s->name[s->name_n++ % JSCRUB_NAME_MAX] = small(c);
+	else if (c != '-' && c != '_' && c != '\\')
+		s->is_name = false;
 	if (s->url_at < url.n)
 		s->url_at = small(c) == url.p[s->url_at] ? s->url_at + 1 :
 							   url.n + 1;
@@ -251,11 +343,25 @@ note_string(struct jscrub *s, char c)
 	begin_cut(s, s->string_level);
 }
 
+/* What the last string was, if it may be a name: its end. */
+static struct span
+string_name(const struct jscrub *s, char room[JSCRUB_NAME_MAX])
+{
+	const size_t n = (size_t)MIN(s->name_n, JSCRUB_NAME_MAX);
+
+	if (!s->is_name)
+		return SPAN_EMPTY;
+	for (size_t i = 0; i < n; i++)
+		room[i] = s->name[(s->name_n - n + i) % JSCRUB_NAME_MAX];
+	return span_of(room, n);
+}
+
 static void
 on_quote(struct jscrub *s, struct buf *out)
 {
 	const unsigned level = level_of(s->backslashes);
 	const unsigned own = (1u << level) - 1;
+	char room[JSCRUB_NAME_MAX];
 	struct span name;
 
 	if (s->state == JSCRUB_CUT) {
@@ -277,8 +383,7 @@ on_quote(struct jscrub *s, struct buf *out)
 		begin_cut(s, level);
 		return;
 	}
-	name = s->name_n > JSCRUB_NAME_MAX ? SPAN_EMPTY :
-					     span_of(s->name, s->name_n);
+	name = string_name(s, room);
 	s->is_bulk = is_bulk_name(name);
 	s->in_list = false;
 	s->state =
@@ -336,7 +441,15 @@ jscrub_feed(struct jscrub *s, struct span bytes, struct buf *out)
 void
 jscrub_end(struct jscrub *s, struct buf *out)
 {
+	const struct span word =
+		span_of(s->word, (size_t)MIN(s->word_n, JSCRUB_WORD_MAX));
+
 	if (s->state == JSCRUB_CUT)
 		end_cut(s, s->cut, out);
+	if (s->word_n <= JSCRUB_WORD_MAX && may_become_key(s, word)) {
+		buf_puts(out, "[cut]");
+		s->word_n = 0;
+	}
 	end_word(s, out);
+	release_backslashes(s, false, out);
 }

@@ -11,10 +11,10 @@
  *    strings; "data"; data: URLs
  *  - words of more than JSCRUB_WORD_MAX bytes, as base64 is
  *  - words that contain one of the given secrets, look like a key, or follow
- *    "Bearer", "api_key=" and the like
+ *    "Bearer", "api_key=" and the like; at the very end their beginnings too
  *
- * A word is a run of letters, digits and what else keys are made of. A cut is
- * marked: [cut], or [1234 bytes cut].
+ * A word is a run of letters, digits and what else keys are made of, slashes
+ * also as JSON may escape them. A cut is marked: [cut], or [1234 bytes cut].
  */
 #ifndef JSON_JSCRUB_H
 #define JSON_JSCRUB_H
@@ -41,18 +41,20 @@ struct jscrub {
 	unsigned level;       /* of the quote that ends the cut */
 	bool in_list, is_bulk;
 	uint64_t cut; /* bytes of the present cut */
-	/* The string that the last quote began: its letters and digits, small;
-	 * how much of "data:" it began with, how much of "base64," it ends
-	 * with. */
+	/* The string that the last quote began: its letters and digits, small,
+	 * the newest in place of the oldest; how much of "data:" it began with,
+	 * how much of "base64," it ends with. */
 	char name[JSCRUB_NAME_MAX];
-	size_t name_n; /* more than JSCRUB_NAME_MAX: no name */
+	uint64_t name_n;
+	bool is_name; /* nothing in it that no name has */
 	unsigned string_level;
 	size_t url_at, base64_at;
 	/* The present word. */
 	char word[JSCRUB_WORD_MAX];
 	uint64_t word_n; /* more than JSCRUB_WORD_MAX: it will be cut */
+	unsigned held;   /* backslashes behind it */
 	/* Between the last word and the present one. */
-	bool after_name, after_bearer, has_sign;
+	bool after_name, after_scheme, has_sign;
 	unsigned gap;
 	bool is_word[256];
 	struct span secrets[JSCRUB_SECRETS_MAX];

@@ -11,7 +11,8 @@
 #define HEX32   "0123456789abcdef0123456789ABCDEF"
 
 static const struct span secrets[] = { SPAN_INIT("client-key.1"),
-	SPAN_INIT("odd$key:here!"), SPAN_INIT("short") };
+	SPAN_INIT("odd$key:here!"), SPAN_INIT("short"),
+	SPAN_INIT("sla/sh+key=") };
 
 static void
 scrub(struct span in, size_t first, struct buf *out)
@@ -91,6 +92,20 @@ test_members(void **state)
 		"data: {\"api_key\":\"[cut]\ndata: {\"n\":\"v\"}");
 }
 
+/* What a name is stands at its end. */
+static void
+test_long_names(void **state)
+{
+	(void)state;
+	check("{\"the-longest-name-that-anybody-has-ever-seen-api-key\":\"a\"}",
+		"{\"the-longest-name-that-anybody-has-ever-seen-api-key\":"
+		"\"[cut]\"}");
+	check("THE_LONGEST_NAME_THAT_ANYBODY_HAS_EVER_SEEN_API_KEY=abcdefgh",
+		"THE_LONGEST_NAME_THAT_ANYBODY_HAS_EVER_SEEN_API_KEY=[cut]");
+	check_same("{\"key-the-longest-name-that-anybody-has-ever-seen\":"
+		   "\"a\"}");
+}
+
 /* JSON as text in JSON, as arguments of tools are. */
 static void
 test_nested(void **state)
@@ -157,9 +172,45 @@ test_keys_in_text(void **state)
 		"; b");
 	check("OPENAI_API_KEY=\\\"abcdefgh\\\"",
 		"OPENAI_API_KEY=\\\"[cut]\\\"");
+	check("Authorization: Basic dXNlcjpwYXNz\\r\\n",
+		"Authorization: Basic [cut]\\r\\n");
+	check("authorization: token  abcdefgh x",
+		"authorization: token  [cut] x");
 	check("(sk-abcdefghijklmnopqrst)", "([cut])");
 	check("(" HEX32 ".AbCdEfGhIjKlMnOp)", "([cut])");
 	check("x-" HEX32 ".AbCdEfGhIjKlMnOp", "[cut]");
+}
+
+/* Whoever writes the JSON may escape slashes. */
+static void
+test_escaped_slashes(void **state)
+{
+	char *const image = t_repeat("abcdefg\\/", JSCRUB_WORD_MAX / 8);
+	char in[4 * JSCRUB_WORD_MAX], want[64];
+
+	(void)state;
+	check("\"sent sla\\/sh+key= to us\"", "\"sent [cut] to us\"");
+	check("\"\\\"sla\\\\/sh+key=\\\"\"", "\"\\\"[cut]\\\"\"");
+	check_same("\"https:\\/\\/example.org\\/a\\n/b\\\\\" a\\");
+	(void)snprintf(in, sizeof(in), "{\"url\":\"%s\"}", image);
+	(void)snprintf(want, sizeof(want), "{\"url\":\"[%zu bytes cut]\"}",
+		strlen(image));
+	check(in, want);
+	free(image);
+}
+
+/* The text ends inside of one: what is there of it is not told either. */
+static void
+test_broken_off(void **state)
+{
+	(void)state;
+	check("my key is client-k", "my key is [cut]");
+	check("my key is xclie", "my key is [cut]");
+	check("sent: sk-abcdefgh", "sent: [cut]");
+	check("(" HEX32, "([cut]");
+	check("(" HEX32 ".AbCdEf", "([cut]");
+	check_same("the end of it");
+	check_same("sk-abc 0123456789abcdef");
 }
 
 static void
@@ -187,6 +238,9 @@ main(void)
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_long_words),
 		cmocka_unit_test(test_keys_in_text),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_escaped_slashes),
+		cmocka_unit_test(test_broken_off),
 		cmocka_unit_test(test_no_secrets),
 	};
 
