@@ -9,8 +9,8 @@
 /* Smaller numbers are versions of models and the like. */
 #define TOKENS_MIN  256
 #define NUMBERS_MAX 16
-#define DATE_LEN    19         /* 2026-09-21 23:07:07 */
-#define BEIJING_S   (8 * 3600) /* before UTC */
+#define DATE_LEN    19                  /* 2026-09-21 23:07:07 */
+#define BEIJING_S   (INT64_C(8) * 3600) /* before UTC */
 
 /* --- searching ------------------------------------------------------------ */
 
