@@ -15,10 +15,12 @@ libraries()
 	ldd "$program" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p; s/^[[:blank:]]*\(\/[^ ]*\) .*/\1/p'
 }
 
-# The licence of the package that a library came with. /lib may be a link.
+# The licence of the package that a library came with. /lib may be a link, and
+# diversions are told of as well.
 licence()
 {
-	package=$(dpkg-query -S "$1" 2>/dev/null || dpkg-query -S "/usr$1")
+	package=$(dpkg-query -S "$1" "/usr$1" "$(readlink -f "$1")" 2>/dev/null |
+		grep -v '^diversion ' | head -n 1)
 	package=${package%%:*}
 	install -D -m 0644 "/usr/share/doc/$package/copyright" \
 		"$image/usr/share/doc/$package/copyright"
