@@ -74,7 +74,6 @@ on_beat(struct ev_timer *t)
 	snapshot_sample(a->link, now_ms, &sample);
 	watch_take(&a->pages.watch, &sample);
 	serverlog_follow(atomic_load(&a->link->shm->log_epoch));
-	calibration_turn(&a->calibration, now_ms);
 	sample_figures(a, now_ms);
 	ev_timer_start(&a->beat, BEAT_MS);
 }
@@ -155,15 +154,15 @@ begin(struct admin *a, const struct link *link)
 static void
 end(struct admin *a)
 {
+	const bool is_saved = calibration_close(&a->calibration);
+
 	a->pages.history = NULL;
-	calibration_save(&a->calibration);
 	/* If a disk hangs, so would every way to end in order. Who writes the
 	 * history is the last to close it, and tidies up its log. */
 	if (!history_read_free(&a->reader) || !history_stop(&a->history) ||
-		!logs_stop(&a->logs))
+		!logs_stop(&a->logs) || !is_saved)
 		_exit(0);
 	api_events_stop(&a->events);
-	calibration_close(&a->calibration);
 	http_server_free(&a->server);
 	ev_timer_stop(&a->beat);
 	ev_timer_stop(&a->deadline);

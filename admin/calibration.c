@@ -4,12 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/sys/calib_file.h"
+#include "shared/sys/clock.h"
 #include "shared/sys/log.h"
+
+#define LOOK_MS 500 /* between two looks for what has changed */
+#define STOP_S  1
 
 /* --- reading -------------------------------------------------------------- */
 
@@ -73,28 +79,6 @@ read_file(struct calibration *k)
 	else
 		restore(k);
 	(void)close(fd);
-}
-
-void
-calibration_open(struct calibration *k, const struct link *link)
-{
-	const struct span dir = link->conf->state_dir;
-
-	*k = (struct calibration){ .table = &link->shm->calib };
-	/* A path that is cut cannot be opened, and the message names it. */
-	(void)snprintf(
-		k->path, sizeof(k->path), "%.*s/calibration", SPAN_ARG(dir));
-	/* Of this process alone: an earlier one may be saving too. */
-	(void)snprintf(k->fresh, sizeof(k->fresh), "%.*s/calibration.new%d",
-		SPAN_ARG(dir), link->slot);
-	buf_init(&k->saved, CALIB_FILE_MAX + 1);
-	read_file(k);
-}
-
-void
-calibration_close(struct calibration *k)
-{
-	buf_fini(&k->saved);
 }
 
 /* --- writing -------------------------------------------------------------- */
@@ -172,15 +156,97 @@ save(struct calibration *k)
 	return differs;
 }
 
-void
-calibration_turn(struct calibration *k, int64_t now_ms)
+/* --- the thread ----------------------------------------------------------- */
+
+/* False: it is the end. */
+static bool
+wait_turn(struct calibration *k)
 {
-	if (now_ms >= k->due_ms && save(k))
-		k->due_ms = now_ms + CALIBRATION_SAVE_MS;
+	struct timespec until;
+	bool goes_on;
+	int rc = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LOOK_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_mutex_lock(&k->mutex);
+	while (!k->stops && rc == 0)
+		rc = pthread_cond_timedwait(&k->wakes, &k->mutex, &until);
+	goes_on = !k->stops;
+	(void)pthread_mutex_unlock(&k->mutex);
+	return goes_on;
 }
 
-void
-calibration_save(struct calibration *k)
+static void *
+run(void *arg)
 {
+	struct calibration *const k = arg;
+	int64_t due_ms = 0;
+
+	while (wait_turn(k))
+		if (clock_mono_ms() >= due_ms && save(k))
+			due_ms = clock_mono_ms() + CALIBRATION_SAVE_MS;
 	(void)save(k);
+	return NULL;
+}
+
+static void
+start_thread(struct calibration *k)
+{
+	pthread_condattr_t attr;
+	sigset_t all;
+	sigset_t before;
+	int rc;
+
+	(void)pthread_mutex_init(&k->mutex, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&k->wakes, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	/* Signals are the loop's. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&k->thread, NULL, run, k);
+	if (rc != 0)
+		fatalx(1, "calibration thread: error %d", rc);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void
+calibration_open(struct calibration *k, const struct link *link)
+{
+	const struct span dir = link->conf->state_dir;
+
+	*k = (struct calibration){ .table = &link->shm->calib };
+	/* A path that is cut cannot be opened, and the message names it. */
+	(void)snprintf(
+		k->path, sizeof(k->path), "%.*s/calibration", SPAN_ARG(dir));
+	/* Of this process alone: an earlier one may be saving too. */
+	(void)snprintf(k->fresh, sizeof(k->fresh), "%.*s/calibration.new%d",
+		SPAN_ARG(dir), link->slot);
+	buf_init(&k->saved, CALIB_FILE_MAX + 1);
+	read_file(k);
+	start_thread(k);
+}
+
+bool
+calibration_close(struct calibration *k)
+{
+	struct timespec until;
+
+	(void)pthread_mutex_lock(&k->mutex);
+	k->stops = true;
+	(void)pthread_cond_signal(&k->wakes);
+	(void)pthread_mutex_unlock(&k->mutex);
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_S;
+	if (pthread_timedjoin_np(k->thread, NULL, &until) != 0)
+		return false;
+	(void)pthread_cond_destroy(&k->wakes);
+	(void)pthread_mutex_destroy(&k->mutex);
+	buf_fini(&k->saved);
+	return true;
 }
