@@ -15,6 +15,8 @@
 #define NAME_BYTES  ((size_t)32)
 #define NAME_DIGITS (2 * NAME_BYTES)
 #define COOKIE_MAX  256
+/* So many of one name are looked at. */
+#define NAMES_MAX ((size_t)8)
 
 void
 access_init(struct access *a, const struct conf *conf)
@@ -133,10 +135,14 @@ try_token(struct access *a, const struct http_request *request,
 
 /* --- sessions ------------------------------------------------------------- */
 
-/* The value of our cookie; empty if there is none. */
-static struct span
-cookie(const struct http_head *head)
+/* The values of cookies that may be ours. A neighbour (another port, a longer
+ * path, a domain above) may have set one of the same name, and browsers send
+ * them all, in no order of use to us. Returns how many. */
+static size_t
+read_cookies(const struct http_head *head, struct span out[NAMES_MAX])
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < head->nfields; i++) {
 		struct span rest = head->fields[i].value;
 		struct span item;
@@ -145,11 +151,12 @@ cookie(const struct http_head *head)
 			continue;
 		while (span_split(&rest, ';', &item)) {
 			item = span_trim(item);
-			if (span_starts(item, SPAN(COOKIE "=")))
-				return span_from(item, sizeof(COOKIE));
+			if (n < NAMES_MAX &&
+				span_starts(item, SPAN(COOKIE "=")))
+				out[n++] = span_from(item, sizeof(COOKIE));
 		}
 	}
-	return SPAN_EMPTY;
+	return n;
 }
 
 static bool
@@ -167,10 +174,15 @@ hash_of(struct span name, unsigned char hash[32])
 static bool
 has_session(struct access *a, const struct http_head *head)
 {
+	struct span names[NAMES_MAX];
+	const size_t n = read_cookies(head, names);
 	unsigned char hash[32];
 
-	return hash_of(cookie(head), hash) &&
-		sessions_see(&a->sessions, hash, clock_mono_ms());
+	for (size_t i = 0; i < n; i++)
+		if (hash_of(names[i], hash) &&
+			sessions_see(&a->sessions, hash, clock_mono_ms()))
+			return true;
+	return false;
 }
 
 /* Whoever is in front of us and speaks TLS says so. That it may be a lie does
@@ -230,10 +242,13 @@ void
 access_logout(struct access *a, const struct http_request *request,
 	struct http_answer *answer)
 {
+	struct span names[NAMES_MAX];
+	const size_t n = read_cookies(request->head, names);
 	unsigned char hash[32];
 
-	if (hash_of(cookie(request->head), hash))
-		sessions_end(&a->sessions, hash);
+	for (size_t i = 0; i < n; i++)
+		if (hash_of(names[i], hash))
+			sessions_end(&a->sessions, hash);
 	put_cookie(request, "", 0, answer);
 }
 

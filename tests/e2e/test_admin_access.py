@@ -112,6 +112,21 @@ class Token(Port):
         self.assertEqual(self.get("/metrics", wrong).status, 401)
         self.assertNotEqual(self.session(), cookie)
 
+    def test_several_cookies_of_the_name(self):
+        """A neighbour on another port has one, too, and it comes first."""
+        cookie = self.session()
+        junk = ("glmproxy-session=junk; ",
+                "glmproxy-session=%s; " % ("0" * 64))
+        among = ("Cookie", "".join(junk) + cookie[1])
+        self.assertEqual(self.get("/metrics", among).status, 200)
+        r = self.get("/metrics", ("Cookie", junk[1]), cookie)
+        self.assertEqual(r.status, 200)
+        # Which is looked for among some of them only.
+        many = ("Cookie", junk[1] * 60 + cookie[1])
+        self.assertEqual(self.get("/metrics", many).status, 401)
+        self.post("/logout", among, body=b"")
+        self.assertEqual(self.get("/metrics", cookie).status, 401)
+
     def test_logout(self):
         cookie, other = self.session(), self.session()
         r = self.post("/logout", cookie, body=b"")
