@@ -133,7 +133,7 @@ remove_file(struct logs_store *s, const struct logdir_file *f)
 			logdir_fate_text(f->fate));
 }
 
-/* Begin with the first file that is to be compressed. False if there is none.
+/* Begin with the first file that can be compressed. False if there is none.
  */
 static bool
 begin_zip(struct logs_store *s, const struct logdir_list *l)
@@ -146,8 +146,10 @@ begin_zip(struct logs_store *s, const struct logdir_list *l)
 		if (loggzip_begin(&s->keep.zip, s->dir_fd, &l->v[i].is, &err) ==
 			GP_OK)
 			return true;
-		complain(s, err.text);
-		return false;
+		/* Each file that is done leads here again. */
+		if (!s->keep.has_complained)
+			complain(s, err.text);
+		s->keep.has_complained = true;
 	}
 	return false;
 }
@@ -236,6 +238,7 @@ logs_keep_turn(struct logs_store *s)
 	if (!k->is_zipping) {
 		logdir_unlock(s->dir_fd);
 		k->chore = LOGS_IDLE;
+		k->has_complained = false;
 	}
 	return k->is_zipping;
 }

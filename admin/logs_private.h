@@ -50,7 +50,8 @@ enum logs_chore {
 
 struct logs_keep {
 	enum logs_chore chore;
-	bool is_zipping; /* and we hold the lock */
+	bool is_zipping;     /* and we hold the lock */
+	bool has_complained; /* of a file that cannot be compressed */
 	struct loggzip zip;
 	int64_t cleanup_ms; /* when the next one is due */
 	int64_t rotate_ms;  /* no rotation before: one has failed */

@@ -188,8 +188,10 @@ put_time(char out[32], int64_t at_s)
 	const time_t at = (time_t)at_s;
 	struct tm tm;
 
-	(void)gmtime_r(&at, &tm);
-	(void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	/* A file's time may be any number. */
+	if (gmtime_r(&at, &tm) == NULL ||
+		strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(out, 32, "?");
 }
 
 /* What was or would be done with it. */

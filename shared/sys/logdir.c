@@ -13,6 +13,8 @@
 
 #include "shared/sys/log.h"
 
+#define DAY_S 86400
+
 static enum gp_code
 system_fail(struct gp_error *err, const char *what, const char *name)
 {
@@ -142,6 +144,22 @@ is_same_but_compressed(const struct logdir_file *a, const struct logdir_file *b)
 		a->is.again == b->is.again;
 }
 
+static bool
+is_left_over(const struct logdir_list *l, size_t i)
+{
+	return l->v[i].is.state == LOG_PARTIAL ||
+		(i > 0 && is_same_but_compressed(&l->v[i - 1], &l->v[i]));
+}
+
+/* Rotated while the clock was wrong. Such files would be the newest ones for
+ * years, and take the places of those that really are. Less than a day may be
+ * the clock put right a little: then the names are still nearly in order. */
+static bool
+is_of_the_future(const struct logdir_file *f, int64_t now_wall_s)
+{
+	return f->is.rotated_wall_s - now_wall_s > DAY_S;
+}
+
 /* nth: among those of its log that were rotated, the newest being the first. */
 static enum logdir_fate
 judge(const struct logdir_file *f, const struct logdir_rules *rules,
@@ -165,17 +183,26 @@ logdir_judge(struct logdir_list *l, const struct logdir_rules *rules,
 	int64_t now_wall_s)
 {
 	int64_t nth[LOG_COUNT] = { 0 };
+	int64_t nth_future[LOG_COUNT] = { 0 };
 
+	/* Those of the future come behind all others. */
+	for (size_t i = 0; i < l->n; i++)
+		nth_future[l->v[i].is.log] += l->v[i].is.state != LOG_CURRENT &&
+			!is_left_over(l, i) &&
+			!is_of_the_future(&l->v[i], now_wall_s);
 	for (size_t i = 0; i < l->n; i++) {
 		struct logdir_file *const f = &l->v[i];
+		const enum logname_log log = f->is.log;
 
 		if (f->is.state == LOG_CURRENT)
 			f->fate = LOGDIR_KEEP;
-		else if (f->is.state == LOG_PARTIAL ||
-			(i > 0 && is_same_but_compressed(f - 1, f)))
+		else if (is_left_over(l, i))
 			f->fate = LOGDIR_LEFTOVER;
+		else if (is_of_the_future(f, now_wall_s))
+			f->fate =
+				judge(f, rules, ++nth_future[log], now_wall_s);
 		else
-			f->fate = judge(f, rules, ++nth[f->is.log], now_wall_s);
+			f->fate = judge(f, rules, ++nth[log], now_wall_s);
 	}
 }
 

@@ -58,7 +58,8 @@ enum gp_code logdir_scan(
 	int fd, struct logdir_list *out, struct gp_error *err) GP_WUR;
 void logdir_list_free(struct logdir_list *l);
 
-/* Decide about each. Does nothing to them. */
+/* Decide about each. Does nothing to them. Files whose names lie more than a
+ * day in the future count as the oldest. */
 void logdir_judge(struct logdir_list *l, const struct logdir_rules *rules,
 	int64_t now_wall_s);
 

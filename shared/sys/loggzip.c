@@ -57,6 +57,9 @@ take_over(const struct loggzip *z, struct gp_error *err)
 
 	if (fstat(z->from_fd, &st) != 0)
 		return system_fail(err, "look at", z->from);
+	if (!S_ISREG(st.st_mode))
+		return gp_fail(
+			err, GP_E_SYSTEM, "%s is not a regular file", z->from);
 	if (fchmod(z->to_fd, st.st_mode & 07777) != 0)
 		return system_fail(err, "set the mode of", z->temporary);
 	/* Only root may, and only then does it matter. */
@@ -68,8 +71,9 @@ take_over(const struct loggzip *z, struct gp_error *err)
 static enum gp_code
 open_files(struct loggzip *z, struct gp_error *err)
 {
-	z->from_fd =
-		openat(z->dir_fd, z->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* Whatever has come to lie there must not make us wait. */
+	z->from_fd = openat(z->dir_fd, z->from,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (z->from_fd < 0)
 		return system_fail(err, "open", z->from);
 	if (unlinkat(z->dir_fd, z->temporary, 0) != 0 && errno != ENOENT)

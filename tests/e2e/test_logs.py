@@ -310,6 +310,22 @@ class Rotation(Helpers, Case):
         self.assertIn("upstream_requests is rotated: ", log)
         self.assertRegex(log, r"upstream_requests\.\S+\.gz is compressed: ")
 
+    def test_one_that_cannot_be_compressed(self):
+        """The others are, and it is told of once."""
+        proxy = self.own_proxy(dict(
+            BODIES, upstream_log_compress_immediately="false"))
+        self.assertEqual(Flood(proxy, most=700, body=LONG).join(), 700)
+        self.settled(proxy)
+        bad = max(self.rotated(proxy))
+        os.mkdir(bad + ".gz.tmp")
+        self.reload(proxy, upstream_log_compress_immediately="true")
+        wait_until(lambda: self.rotated(proxy) == [bad],
+                   "compressed files beside one that cannot be")
+        self.assertGreater(len(self.rotated(proxy, end=".gz")), 0)
+        self.assertEqual(proxy.process.log().count("cannot remove"), 1)
+        self.expect_log("cannot remove")
+        os.rmdir(bad + ".gz.tmp")
+
     def test_backup_count(self):
         proxy = self.own_proxy(dict(BODIES, upstream_log_backup_count="2"))
         self.assertEqual(Flood(proxy, most=2000, body=LONG).join(), 2000)
@@ -542,6 +558,20 @@ class Command(Directory):
              "error_logs.20990101_000000.json": "compress",
              "error_logs.20990101_000000_01.json": "compress"})
         self.assertEqual(self.there(), sorted(self.names))
+
+    def test_times_that_are_none(self):
+        """Whoever owns a file says when it was changed."""
+        # Most file systems keep no such times, this one does.
+        log_dir = tempfile.mkdtemp(dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, log_dir)
+        path = os.path.join(log_dir, "upstream_requests.json")
+        with open(path, "wb") as f:
+            f.write(b"{}\n" * 100)
+        os.utime(path, (1 << 60, 1 << 60))
+        where = ("-o", "log_dir=" + log_dir)
+        self.assertEqual(self.json(*where)["files"][0]["changed"], "?")
+        self.assert_run(["logs", *where], 0,
+                        r"upstream_requests\.json +300 B  \? +current\n")
 
     def test_clean_up(self):
         self.assert_run(["logs", "--cleanup"], 0,

@@ -218,6 +218,38 @@ test_judging(void **state)
 		unlinkat(dir_fd, E("20200101_000000"), AT_REMOVEDIR), 0);
 }
 
+/* A clock that was years ahead is right again. */
+static void
+test_future(void **state)
+{
+	static const struct logdir_rules rules = { .backup_count = 3 };
+
+	static const struct {
+		const char *name;
+		enum logdir_fate fate;
+	} want[] = {
+		{ E("20360101_000001"), LOGDIR_KEEP },
+		{ E("20360101_000000"), LOGDIR_TOO_MANY },
+		/* Half a day ahead: one of the newest all the same. */
+		{ E("20261102_000000"), LOGDIR_KEEP },
+		{ E("20261101_115900"), LOGDIR_KEEP },
+	};
+	struct logdir_list l;
+	struct gp_error err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		make(want[i].name, SPAN("{}\n"));
+	assert_ok(logdir_scan(dir_fd, &l, &err), &err);
+	logdir_judge(&l, &rules, NOW);
+	assert_int_equal(l.n, ARRAY_LEN(want));
+	for (size_t i = 0; i < l.n; i++) {
+		assert_string_equal(l.v[i].name, want[i].name);
+		assert_int_equal(l.v[i].fate, want[i].fate);
+	}
+	logdir_list_free(&l);
+}
+
 static void
 test_lock(void **state)
 {
@@ -502,6 +534,22 @@ test_gzip_of_nothing(void **state)
 }
 
 static void
+test_gzip_of_a_pipe(void **state)
+{
+	struct loggzip z;
+	struct gp_error err;
+
+	(void)state;
+	assert_int_equal(mkfifoat(dir_fd, E("20261101_120000"), 0600), 0);
+	(void)alarm(20);
+	assert_fails(loggzip_begin(&z, dir_fd, &rotated, &err), GP_E_SYSTEM,
+		&err, "not a regular file");
+	(void)alarm(0);
+	assert_int_equal(unlinkat(dir_fd, E("20261101_120000"), 0), 0);
+	assert_false(is_there(E("20261101_120000") ".gz.tmp"));
+}
+
+static void
 test_gzip_broken_off(void **state)
 {
 	char *const lines = many_lines(50000);
@@ -556,6 +604,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		T(test_judging),
+		T(test_future),
 		T(test_lock),
 		T(test_half_lines),
 		T(test_long_half_line),
@@ -566,6 +615,7 @@ main(void)
 		T(test_moved_away),
 		T(test_gzip),
 		T(test_gzip_of_nothing),
+		T(test_gzip_of_a_pipe),
 		T(test_gzip_broken_off),
 		T(test_gzip_full_disk),
 	};
