@@ -63,7 +63,6 @@ put_answer_fields(struct session *s, struct buf *out)
 {
 	struct buf value;
 
-	session_tell_removed(s);
 	session_note_time(s, &s->note.first_us);
 	http_out_field(
 		out, s->client->dialect->request_id_header, session_id(s));
@@ -503,7 +502,9 @@ on_heartbeat(struct ev_timer *t)
 	/* It opens a stream, but is no part of the answer. */
 	if (xlate_heartbeat(s->xlate) != XLATE_OPEN)
 		return;
-	if (!s->is_sample && s->retries >= s->worker->conf->retries)
+	/* What was not sent yet may still be refused as too long. */
+	if (!s->is_sample && !s->is_waiting &&
+		s->retries >= s->worker->conf->retries)
 		client_drop_body(s->client);
 	flush_later(s);
 }

@@ -159,7 +159,8 @@ make_env(struct client *c)
 	struct xlate_env env = xlate_conf_env(w->conf);
 
 	env.now_wall_s = clock_wall_us() / 1000000;
-	env.tries_again = w->conf->retries > 0;
+	/* Signs of life may come while it waits for its turn. */
+	env.tries_again = w->conf->retries > 0 || w->turns != NULL;
 	env.is_strict = env.is_strict || asks_strictly(client_head(c));
 	for (size_t i = 0; i < ARRAY_LEN(env.random); i++)
 		env.random[i] = worker_random(w);

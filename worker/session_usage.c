@@ -68,6 +68,7 @@ session_tell_first(struct session *s)
 	if (s->has_first)
 		return;
 	s->has_first = true;
+	session_tell_removed(s);
 	now_us = clock_mono_us() - s->begun_us;
 	tally_first(s->worker->metrics, s->client->purpose,
 		xlate_is_stream(s->xlate), now_us);

@@ -277,6 +277,37 @@ class Queue(Case):
                 self.assertIn("waited for its turn", text)
         self.assertEqual(proxy.metrics()[REFUSED % "timeout"], 2)
 
+    def test_too_long_for_the_window(self):
+        """A stream that has waited is cut and sent again like any other."""
+        window = 8000
+        self.expect_log("left out", "takes [0-9]+ tokens")
+        proxy = self.service(**{
+            "model.glm-4.6.context": window,
+            "context_overflow_openai": "truncate",
+            "context_overflow_anthropic": "truncate"})
+        for key in ("key.O", "key.A"):
+            self.send(proxy, "text head=%d" % (1000 * HEARTBEAT_S + 500),
+                      key=key)
+        self.in_flight(2)
+        conns = {}
+        for client in "OA":
+            d = DIALECTS[client]
+            conns[client] = c = proxy.connect(timeout=60)
+            self.conns.append(c)
+            talk = [(who, "lorem ipsum " * 30) for _ in range(60)
+                    for who in ("user", "assistant")]
+            c.asked = d.body(talk + user(
+                "[[say text=hello context=%d]]" % window), stream=True)
+            c.request("POST", d.path, post_fields((), "key." + client),
+                      as_bytes(c.asked))
+        self.queued(proxy, 2)
+        for client, c in conns.items():
+            a = self.answer(c, client)
+            self.assertEqual((a.status, a.text), (200, "hello"))
+        m = proxy.metrics()
+        self.assertGreaterEqual(m["glmproxy_heartbeats_total"], 2)
+        self.assertEqual(m["glmproxy_truncations_total"], 2)
+
     def test_is_shown(self):
         """By the key's tag, over all workers."""
         proxy = self.service(key_concurrency=2, key_queue=5)
