@@ -312,20 +312,11 @@ backend b
 
 
 def wrk(servers, port, path, body, connections, seconds):
-    """Requests, seconds, errors, quantiles of latency in microseconds."""
-    headers = "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in {
-        "content-type": "application/json", "authorization": "Bearer bench.key",
-        "anthropic-version": "2023-06-01"}.items())
-    body_file = servers.path("body.json", json.dumps(body, separators=(",", ":")))
-    script = servers.path("post.lua", f"""
-wrk.method = "POST"
-{headers}
-local f = io.open("{body_file}", "rb")
-wrk.body = f:read("*a")
-f:close()
-""")
+    """Requests, seconds, errors, quantiles of latency in microseconds. Without a
+    body: GET."""
+    script = [] if body is None else ["-s", post_script(servers, body)]
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
-                          "-s", script, f"http://127.0.0.1:{port}{path}"],
+                          *script, f"http://127.0.0.1:{port}{path}"],
                          capture_output=True, text=True, check=True).stdout
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     got = {"requests": int(re.search(r"(\d+) requests in", out).group(1)),
@@ -336,6 +327,20 @@ f:close()
     if socket_errors:
         print("   ", socket_errors.group(0))
     return got
+
+
+def post_script(servers, body):
+    headers = "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in {
+        "content-type": "application/json", "authorization": "Bearer bench.key",
+        "anthropic-version": "2023-06-01"}.items())
+    body_file = servers.path("body.json", json.dumps(body, separators=(",", ":")))
+    return servers.path("post.lua", f"""
+wrk.method = "POST"
+{headers}
+local f = io.open("{body_file}", "rb")
+wrk.body = f:read("*a")
+f:close()
+""")
 
 
 def load(servers, process, port, path, body, connections, seconds):
@@ -424,6 +429,7 @@ def main():
     alone = {
         "idle": lambda s: limits.idle(s, this),
         "start": lambda s: limits.start(s, this),
+        "health": lambda s: limits.health(s, this, args.seconds),
         "events": lambda s: limits.events(s, this),
         "streams-plain": lambda s: limits.streams(s, this, False),
         "streams-tls": lambda s: limits.streams(s, this, True),

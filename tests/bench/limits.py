@@ -20,6 +20,7 @@ STREAM_WORDS, STREAM_DELAY_MS = 16, 1000
 EVENTS = 4000
 CONTEXT_US = 2
 STARTS = 5
+HEALTH_US = 50
 
 
 def verdict(what, reached):
@@ -217,6 +218,24 @@ def start(servers, bench):
 
 
 # --- handshakes -----------------------------------------------------------
+
+
+def health(servers, bench, seconds):
+    """What load balancers ask of the proxy's own port."""
+    process, port, _ = servers.glmproxy(servers.bases[1], servers.bases[1])
+    cpu, p50 = [], []
+    bad = 0
+    for _ in range(seconds):
+        _, used, median, errors = bench.load(servers, process, port, "/health", None, 1, 1)
+        cpu.append(used)
+        p50.append(median)
+        bad += errors
+    servers.end(process)
+    print("GET /health on the proxy's port, on a connection that is kept")
+    print(f"  {statistics.median(cpu):.0f} us of CPU, answered after {statistics.median(p50):.0f} us"
+          + (f", {bad} ERRORS" if bad else ""))
+    verdict(f"<= {HEALTH_US} us of CPU", statistics.median(cpu) <= HEALTH_US)
+    return bad == 0
 
 
 def handshakes(servers, bench):
