@@ -5,14 +5,61 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "admin/history_db.h"
 #include "shared/sys/clock.h"
 
-#define BUSY_MS 50
 /* Steps of SQLite's machine between two looks at the clock: some 20 us, or so
  * many pages of a slow disk. */
 #define LOOK_EVERY 200
+/* What SQLite sleeps at most at once. */
+#define NAP_US 1000
+/* For a lock of the file. */
+#define BUSY_NAPS 50
+#define VFS       "glmproxy-history"
+
+/* --- waiting for locks ---------------------------------------------------- */
+
+/* Where others hold the locks of the log's index, SQLite tries a hundred times,
+ * and sleeps longer and longer: ten seconds in all, and no limit of ours is
+ * asked meanwhile. With naps that are all the same it is a tenth of one. */
+static int
+nap(sqlite3_vfs *vfs, int us)
+{
+	const struct timespec ts = { .tv_nsec = MIN(us, NAP_US) * 1000L };
+
+	(void)vfs;
+	(void)nanosleep(&ts, NULL);
+	return us;
+}
+
+/* The system's own but for the naps. */
+static void
+register_vfs(void)
+{
+	static sqlite3_vfs vfs;
+	const sqlite3_vfs *const system = sqlite3_vfs_find(NULL);
+
+	if (system == NULL || sqlite3_vfs_find(VFS) != NULL)
+		return;
+	vfs = *system;
+	vfs.zName = VFS;
+	vfs.xSleep = nap;
+	(void)sqlite3_vfs_register(&vfs, 0);
+}
+
+/* n: how often it was asked for this lock. SQLite's own adds up what it wanted
+ * to sleep. */
+static int
+on_busy(void *ctx, int n)
+{
+	(void)ctx;
+	if (n >= BUSY_NAPS)
+		return 0;
+	(void)nap(NULL, NAP_US);
+	return 1;
+}
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -20,6 +67,7 @@ void
 history_view_init(struct history_view *v, struct span dir)
 {
 	*v = (struct history_view){ .path = "" };
+	register_vfs();
 	(void)snprintf(
 		v->path, sizeof(v->path), "%.*s/history.db", SPAN_ARG(dir));
 }
@@ -64,6 +112,7 @@ history_view_fail(struct history_view *v, int rc, struct gp_error *err)
 			HISTORY_VIEW_MS);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
 		return gp_fail(err, GP_E_SYSTEM,
 			"somebody else holds the history: try again");
 	case SQLITE_CANTOPEN:
@@ -122,11 +171,11 @@ static enum gp_code
 open_db(struct history_view *v, struct gp_error *err)
 {
 	const int rc = sqlite3_open_v2(v->path, &v->db,
-		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, VFS);
 
 	if (rc != SQLITE_OK)
 		return history_view_fail(v, rc, err);
-	(void)sqlite3_busy_timeout(v->db, BUSY_MS);
+	(void)sqlite3_busy_handler(v->db, on_busy, NULL);
 	(void)sqlite3_exec(v->db,
 		"PRAGMA query_only = 1; PRAGMA cache_size = -2048", NULL, NULL,
 		NULL);

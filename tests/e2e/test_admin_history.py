@@ -2,6 +2,7 @@
 """The history by the interface: pages hold each row once while others come, sums
 are those of the rows, and whatever happens to the database is an answer."""
 
+import fcntl
 import os
 import signal
 import sqlite3
@@ -289,6 +290,25 @@ class Trouble(ApiCase):
         self.assertEqual(self.asked(proxy).status, 200)
         db.execute("ROLLBACK")
         db.close()
+
+    def test_locked_for_readers(self):
+        """By somebody who does not let go: that is an answer, too, and comes
+        before anyone is tired of waiting."""
+        proxy = self.start()
+        self.chat(proxy=proxy)
+        self.wait_rows(1, proxy)
+        with open(self.path + "-shm", "r+b") as f:
+            # spec: SQLite's walformat.html 2.3.1: the locks of the readers
+            fcntl.lockf(f, fcntl.LOCK_EX, 5, 123)
+            for path in ("/api/requests", "/api/series"):
+                begun = time.monotonic()
+                r = self.asked(proxy, path)
+                took = time.monotonic() - begun
+                self.assertEqual(r.status, 503)
+                self.assertIn("holds the history", r.json()["error"])
+                self.assertLess(took, 2)
+            fcntl.lockf(f, fcntl.LOCK_UN, 5, 123)
+            self.assertEqual(self.asked(proxy).status, 200)
 
     def test_later_version(self):
         proxy = self.start()
