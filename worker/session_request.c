@@ -219,7 +219,7 @@ session_go(struct session *s)
 	}
 	if (!session_keeps_body(s))
 		client_drop_body(c);
-	if (s->refusal.times > 0)
+	if (s->refusal.times > 0 && !s->keeps_size)
 		metrics_add(&s->worker->metrics->overflow_resends, 1);
 	session_dispatch(s, &body);
 }

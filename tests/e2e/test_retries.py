@@ -184,6 +184,29 @@ class Retries(Case):
                    "SELECT retries, status FROM request")[0]
         self.assertEqual((row["retries"], row["status"]), (2, 200))
 
+    def test_after_an_overflow(self):
+        """A chat that was too long is made shorter once, however often the
+        rest is tried."""
+        proxy = self.own_proxy(dict(
+            self.config, context_overflow_openai="truncate",
+            **{"model.glm-4.6.context": "8000"}))
+        self.expect_log("takes [0-9]+ tokens")
+        talk = [(who, "lorem ipsum " * 30) for _ in range(30)
+                for who in ("user", "assistant")]
+        for stream in (False, True):
+            self.standin.play_next("error code=1261", "error code=1302",
+                                   "error code=1305", "say text=hello")
+            since = self.standin.count()
+            a = ask(proxy.address, "O", DIALECTS["O"].body(
+                talk + user("hello"), stream=stream))
+            self.assertEqual((a.status, a.text), (200, "hello"))
+            sent = self.standin.requests(since)
+            self.assertEqual(len(sent), 4)
+            self.assertEqual(len({r["body"] for r in sent[1:]}), 1)
+            self.assertNotEqual(sent[0]["body"], sent[1]["body"])
+        self.assertEqual(
+            proxy.metrics()["glmproxy_overflow_resends_total"], 2)
+
     def test_off_by_default(self):
         proxy = self.own_proxy()
         for scenario, status in (("error code=1302", 429),
