@@ -7,6 +7,8 @@
 # rpmbuild ("--without check"). With -n a package of that later version is made
 # as well, of the same source: for tests of upgrades.
 set -eu
+# Modes of files are part of a package.
+umask 022
 next=
 if [ "$1" = -n ]; then
 	next=$2
