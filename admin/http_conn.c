@@ -176,12 +176,29 @@ http_conn_end_stream(struct list *link)
 
 /* --- answering ------------------------------------------------------------ */
 
+/* Clients that ask for much and do not read it must not fill the memory. */
+static bool
+has_room(const struct http_conn_env *env, size_t bytes)
+{
+	size_t held = bytes;
+
+	if (bytes <= HTTP_SERVER_SMALL)
+		return true;
+	LIST_EACH (&env->conns, it, safe)
+		held += CONTAINER_OF(it, struct http_conn, link)->out.cap;
+	return held <= HTTP_SERVER_UNSENT_MAX;
+}
+
 static void
 put_answer(struct http_conn *c, const struct http_head *head,
 	struct http_answer *a)
 {
 	if (a->body.bad || a->fields.bad)
 		http_answer_refuse(a, 500, http_reason(500));
+	if (!has_room(c->env, buf_len(&a->body)))
+		http_answer_refuse(a, 503,
+			"clients that do not read their answers hold too much "
+			"memory: try again");
 	http_answer_put_head(a, head, c->closes, &c->out);
 	if (head == NULL || head->method != HTTP_METHOD_HEAD)
 		buf_put(&c->out, buf_span(&a->body));

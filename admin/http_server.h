@@ -21,6 +21,10 @@
 /* A stream that has so much to be sent belongs to a client that does not read.
  */
 #define HTTP_SERVER_BACKLOG_MAX (1u << 20)
+/* What all connections together may hold of answers that are not sent: with
+ * more, an answer of more than HTTP_SERVER_SMALL bytes becomes 503. */
+#define HTTP_SERVER_UNSENT_MAX (64u << 20)
+#define HTTP_SERVER_SMALL      (256u << 10)
 /* An answer that is to come later comes within this time, or 503 does. */
 #define HTTP_SERVER_LATER_MS 10000
 
