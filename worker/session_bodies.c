@@ -61,14 +61,15 @@ set_key(struct secret *k, struct span s)
 struct session_bodies *
 session_bodies_new(struct worker *w, const struct http_head *from)
 {
-	struct span bearer = http_head_get(from, SPAN("authorization"));
 	struct session_bodies *b;
+	struct span bearer;
 
 	if (!w->conf->upstream_log || w->conf->upstream_log_bodies == 0)
 		return NULL;
 	b = calloc(1, sizeof(*b));
 	GP_ASSERT(b != NULL);
 	b->worker = w;
+	bearer = http_head_get(from, SPAN("authorization"));
 	if (span_istarts(bearer, SPAN("bearer")))
 		bearer = span_from(bearer, 6);
 	set_key(&b->keys[KEY_BEARER], span_trim(bearer));

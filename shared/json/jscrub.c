@@ -26,7 +26,9 @@ is_secret_name(struct span name)
 		SPAN_INIT("accesstokens"), SPAN_INIT("authtokens") };
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		if (span_ends(name, ends[i]))
+		if (name.n >= ends[i].n &&
+			name.p[name.n - 1] == ends[i].p[ends[i].n - 1] &&
+			span_ends(name, ends[i]))
 			return true;
 	return false;
 }
@@ -101,13 +103,16 @@ looks_like_key(const struct jscrub *s, struct span word)
 {
 	char room[JSCRUB_WORD_MAX];
 
+	if (word.n < JSCRUB_SECRET_LEAST)
+		return false;
 	word = plain_of(word, room);
 	if (span_istarts(word, SPAN("sk-")) && word.n >= 20)
 		return true;
 	if (has_dotted_key(word))
 		return true;
 	for (size_t i = 0; i < s->nsecrets; i++)
-		if (span_find(word, s->secrets[i]) < word.n)
+		if (word.n >= s->secrets[i].n &&
+			span_find(word, s->secrets[i]) < word.n)
 			return true;
 	return false;
 }
@@ -325,6 +330,9 @@ note_string(struct jscrub *s, char c)
 	static const struct span url = SPAN_INIT("data:");
 	static const struct span base64 = SPAN_INIT("base64,");
 
+	/* Most of a text is neither. */
+	if (!s->is_name && s->url_at > url.n)
+		return;
 	if (is_alnum(c))
 		s->name[s->name_n++ % JSCRUB_NAME_MAX] = small(c);
 	else if (c != '-' && c != '_' && c != '\\')
@@ -424,12 +432,32 @@ on_byte(struct jscrub *s, char c, struct buf *out)
 	note_string(s, c);
 }
 
+/* Most of what is cut is images: how much goes at once. */
+static size_t
+skip_cut(struct jscrub *s, struct span bytes)
+{
+	size_t n = 0;
+
+	while (n < bytes.n && bytes.p[n] != '"' && bytes.p[n] != '\n' &&
+		bytes.p[n] != '\\')
+		n++;
+	if (n > 0)
+		s->backslashes = 0;
+	s->cut += n;
+	return n;
+}
+
 void
 jscrub_feed(struct jscrub *s, struct span bytes, struct buf *out)
 {
 	for (size_t i = 0; i < bytes.n; i++) {
-		const char c = bytes.p[i];
+		char c;
 
+		if (s->state == JSCRUB_CUT)
+			i += skip_cut(s, span_from(bytes, i));
+		if (i == bytes.n)
+			break;
+		c = bytes.p[i];
 		if (c == '"')
 			on_quote(s, out);
 		else
