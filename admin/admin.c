@@ -22,6 +22,8 @@
 #define BEAT_MS (LINK_BEAT_MS / 2)
 /* Answers here are short: what is under way is done well before. */
 #define LEAVE_MS 1500
+/* For what still comes on connections that were open before a reload. */
+#define IDLE_MS 1000
 
 struct admin {
 	const struct link *link;
@@ -85,13 +87,13 @@ on_deadline(struct ev_timer *t)
 }
 
 static void
-drain(struct admin *a)
+drain(struct admin *a, int64_t idle_ms)
 {
 	if (a->is_draining)
 		return;
 	a->is_draining = true;
 	atomic_store(&link_slot(a->link)->state, SHM_DRAINING);
-	http_server_drain(a->server);
+	http_server_drain(a->server, idle_ms);
 	ev_timer_start(&a->deadline, LEAVE_MS);
 }
 
@@ -101,9 +103,9 @@ handle_signals(struct admin *a)
 	if (proc_signal_take(SIGQUIT))
 		a->leaves = true;
 	if (proc_signal_take(SIGTERM))
-		drain(a);
+		drain(a, 0);
 	if (proc_signal_take(SIGWINCH))
-		drain(a);
+		drain(a, IDLE_MS);
 }
 
 static void

@@ -148,12 +148,14 @@ linger(struct http_conn *c)
 }
 
 void
-http_conn_retire(struct list *link)
+http_conn_retire(struct list *link, int64_t idle_ms)
 {
 	struct http_conn *const c = CONTAINER_OF(link, struct http_conn, link);
 
 	c->closes = true;
-	if (c->state == CONN_IDLE) {
+	if (c->state == CONN_IDLE && idle_ms > 0) {
+		ev_timer_start(&c->timer, idle_ms);
+	} else if (c->state == CONN_IDLE) {
 		close_conn(c);
 	} else if (c->state == CONN_STREAM) {
 		c->env->nstreams--;
@@ -171,7 +173,7 @@ http_conn_end_stream(struct list *link)
 		CONTAINER_OF(link, struct http_conn, link);
 
 	if (c->state == CONN_STREAM)
-		http_conn_retire(link);
+		http_conn_retire(link, 0);
 }
 
 /* --- answering ------------------------------------------------------------ */

@@ -33,8 +33,9 @@ void http_conn_answer(
 	struct list *link, uint64_t ticket, http_later_fn *fn, void *ctx);
 /* If it is a stream. May close it. */
 void http_conn_send(struct list *link, struct span text);
-/* Close it if no request is under way, else after the answer. */
-void http_conn_retire(struct list *link);
+/* Close it after the answer; if no request is under way, after idle_ms, unless
+ * one comes before that. */
+void http_conn_retire(struct list *link, int64_t idle_ms);
 /* The same if it is a stream. */
 void http_conn_end_stream(struct list *link);
 

@@ -133,12 +133,12 @@ http_server_end_streams(struct http_server *s)
 }
 
 void
-http_server_drain(struct http_server *s)
+http_server_drain(struct http_server *s, int64_t idle_ms)
 {
 	s->env.is_draining = true;
 	arm(s);
 	LIST_EACH (&s->env.conns, it, safe)
-		http_conn_retire(it);
+		http_conn_retire(it, idle_ms);
 }
 
 size_t

@@ -92,9 +92,10 @@ size_t http_server_streams(const struct http_server *s);
 /* End them all, after what is still to be sent. */
 void http_server_end_streams(struct http_server *s);
 
-/* Accept nothing more, close idle connections, end streams, end the others
- * after their answer. */
-void http_server_drain(struct http_server *s);
+/* Accept nothing more, end streams, end the others after their answer. Idle
+ * connections have idle_ms for another request, since one may be on its way: a
+ * client that was not told before takes their end for a failure. */
+void http_server_drain(struct http_server *s, int64_t idle_ms);
 size_t http_server_connections(const struct http_server *s);
 
 #endif

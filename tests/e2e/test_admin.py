@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The admin port: pages, who may see them, and its small HTTP server."""
 
+import os
 import re
+import signal
 import unittest
 
 from tests.e2e import wire
@@ -266,6 +268,23 @@ class Server(AdminCase):
                 c.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 c.reset()
         self.assertEqual(self.get("/health").status, 200)
+
+
+class Reload(AdminCase):
+    def test_request_on_its_way_is_answered(self):
+        """Of a client that was connected when the old process was told."""
+        with wire.Conn(self.proxy.admin) as conn:
+            old = self.proxy.children("admin")
+            os.kill(self.proxy.pid, signal.SIGHUP)
+            wait_until(lambda: "draining" in self.states(old), "draining")
+            conn.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = conn.response("GET")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.get("connection"), "close")
+
+    def states(self, pids):
+        got = wire.fetch(self.proxy.admin, "GET", "/api/workers").json()
+        return [row["state"] for row in got["workers"] if row["pid"] in pids]
 
 
 class Names(unittest.TestCase):
