@@ -198,7 +198,7 @@ class Codes(Case):
         empty = self.path("empty")
         two = self.path("two")
         bad = self.path("clients")
-        for path, text in ((empty, ""), (two, "k1 k2\n"),
+        for path, text in ((empty, ""), (two, "sk-one sk-two\n"),
                            (bad, "alice:sk-the-key-itself\n")):
             with open(path, "w", encoding="ascii") as f:
                 f.write(text)
@@ -216,7 +216,7 @@ class Codes(Case):
             with self.subTest(config):
                 said = self.refused(CONFIG, why, **config)
                 self.assertNotIn("sk-the-key-itself", said)
-                self.assertNotIn("k1", said)
+                self.assertNotIn("sk-one", said)
 
     @unittest.skipUnless(IS_ROOT, "needs another user")
     def test_78_key_file_of_somebody_else(self):
