@@ -86,9 +86,12 @@ watch_server_log(struct logs_store *s)
 		!logdir_try_lock(s->dir_fd))
 		return;
 	rc = logfile_rename(s->dir_fd, LOG_SERVER, now_s(), name, &err);
-	logdir_unlock(s->dir_fd);
-	if (rc == GP_OK)
+	if (rc == GP_OK) {
 		rc = serverlog_make(s->dir_fd, &err);
+		if (rc != GP_OK)
+			logfile_rename_back(s->dir_fd, LOG_SERVER, name);
+	}
+	logdir_unlock(s->dir_fd);
 	if (rc != GP_OK) {
 		s->keep.rotate_ms = clock_mono_ms() + PAUSE_MS;
 		complain(s, err.text);

@@ -207,6 +207,15 @@ logfile_rename(int dir_fd, enum logname_log log, int64_t now_wall_s,
 	return GP_OK;
 }
 
+void
+logfile_rename_back(int dir_fd, enum logname_log log, const char *name)
+{
+	char to[LOGNAME_MAX];
+
+	current_name(log, to);
+	(void)renameat2(dir_fd, name, dir_fd, to, RENAME_NOREPLACE);
+}
+
 enum gp_code
 logfile_rotate(struct logfile *f, int64_t now_wall_s, char name[LOGNAME_MAX],
 	struct gp_error *err)

@@ -45,5 +45,7 @@ enum gp_code logfile_rotate(struct logfile *f, int64_t now_wall_s,
 enum gp_code logfile_rename(int dir_fd, enum logname_log log,
 	int64_t now_wall_s, char name[LOGNAME_MAX],
 	struct gp_error *err) GP_WUR;
+/* Undo it, unless there is another current file by now. */
+void logfile_rename_back(int dir_fd, enum logname_log log, const char *name);
 
 #endif

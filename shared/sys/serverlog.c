@@ -19,6 +19,7 @@
 /* "" if stderr is something else. */
 static char our_path[PATH_MAX];
 static uint32_t seen_epoch;
+static bool has_warned;
 
 static void
 current_name(char out[LOGNAME_MAX])
@@ -132,12 +133,15 @@ serverlog_follow(uint32_t epoch)
 
 	if (our_path[0] == '\0' || epoch == seen_epoch)
 		return;
-	seen_epoch = epoch;
 	fd = open_alike(AT_FDCWD, our_path);
 	if (fd < 0) {
-		log_warn("cannot open %s", our_path);
+		if (!has_warned)
+			log_warn("cannot open %s", our_path);
+		has_warned = true;
 		return;
 	}
+	seen_epoch = epoch;
+	has_warned = false;
 	(void)dup2(fd, STDOUT_FILENO);
 	(void)dup2(fd, STDERR_FILENO);
 	(void)close(fd);

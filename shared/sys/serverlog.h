@@ -21,7 +21,8 @@ int serverlog_open(
  * until it was rotated? Unless it is, all below do nothing. */
 void serverlog_init(struct span dir, uint32_t epoch);
 bool serverlog_is_on(void);
-/* Open it again if the epoch is another one than at the last call. */
+/* Open it again if the epoch is another one than when that last went well: what
+ * stays in the rotated file is lost once that is compressed. */
 void serverlog_follow(uint32_t epoch);
 
 /* The bytes in the file; -1 if stderr is another one. */

@@ -649,6 +649,37 @@ class ServerLog(Background):
         self.assertEqual(len(self.processes(pid)), 3)
         self.assert_run(["logs"], 0, r"server\.2\d+_\d+\.log +1\.0 MiB")
 
+    def test_no_descriptor_for_the_next(self):
+        """Then the file stays where it is; who cannot follow tries again."""
+        self.write(upstream_log_max_size_mb="1")
+        pid = self.start()
+
+        path = self.path("log/server.log")
+        def opened():
+            return {os.path.realpath(f) for p in self.processes(pid)
+                    for f in glob.glob("/proc/%d/fd/*" % p)}
+        wait_until(lambda: len(self.processes(pid)) == 3
+                   and os.path.realpath(self.path("log")) in opened(),
+                   "an admin process that looks after the files")
+
+        def limit(n):
+            for p in self.processes(pid)[1:]:
+                hard = resource.prlimit(p, resource.RLIMIT_NOFILE)[1]
+                resource.prlimit(p, resource.RLIMIT_NOFILE, (n or hard, hard))
+        limit(3)
+        with open(path, "ab") as f:
+            f.write(b"y" * (1 << 20) + b"\n")
+        wait_until(lambda: os.path.exists(path) and b"cannot open server.log"
+                   in read_file(path), "a rotation that fails")
+        self.assertEqual(glob.glob(self.path("log/server.2*.log")), [])
+        self.assertEqual(self.logs(pid), {path})
+        os.rename(path, path + ".0")
+        os.kill(pid, signal.SIGUSR1)
+        wait_until(lambda: read_file(path + ".0").count(
+            b"cannot open " + path.encode()) == 2, "two that cannot follow")
+        limit(None)
+        wait_until(lambda: self.logs(pid) == {path}, "another file")
+
     def test_moved_away(self):
         pid = self.start()
         path = self.path("log/server.log")
