@@ -11,6 +11,7 @@
 #include "worker/tally.h"
 
 #define LIMITS_MAX 2048 /* bytes of fields about rate limits */
+#define KEY_LEAST  6    /* bytes; shorter ones would be found in any text */
 
 /* --- ending --------------------------------------------------------------- */
 
@@ -181,6 +182,27 @@ log_sent(const struct session *s)
 	buf_fini(&notices);
 }
 
+/* Upstream may repeat the key that it was asked with, which need not be the
+ * client's own. */
+static void
+hide_key(struct session *s, struct llm_failure *f)
+{
+	struct secret key;
+	struct span bytes;
+	size_t at;
+
+	if (!f->is_upstreams)
+		return;
+	session_key(s, &key);
+	bytes = span_of(key.bytes, key.n);
+	while (key.n >= KEY_LEAST &&
+		(at = span_find(f->message, bytes)) < f->message.n)
+		f->message = arena_printf(&s->arena, "%.*s[cut]%.*s", (int)at,
+			f->message.p,
+			SPAN_ARG(span_from(f->message, at + key.n)));
+	secret_wipe(&key);
+}
+
 static void
 end_failed(struct session *s)
 {
@@ -199,6 +221,7 @@ end_failed(struct session *s)
 		f.completion_tokens = s->refusal.first_completion;
 		f.limit_tokens = s->refusal.first_limit;
 	}
+	hide_key(s, &f);
 	buf_init(&body, REPLY_FAILURE_MAX);
 	reply_failure_body(c, &f, req, &body);
 	s->note.bytes_out = buf_len(&body);

@@ -120,6 +120,21 @@ class ServerKey(KeyCase):
         config["log_level"] = "debug"
         return _with_key_file(config, standin)
 
+    def test_is_not_told_in_errors(self):
+        """Upstream repeats it in its refusals."""
+        self.expect_log("upstream: .*")
+        for client in "OA":
+            for scenario in ("error code=1000", "error_first code=1000",
+                             "error code=1302"):
+                for stream in (False, True):
+                    self.standin.play_next(
+                        "%s message=no%%20%s,%%20not%%20%s" % (
+                            scenario, SERVER_KEY, SERVER_KEY))
+                    a = ask(self.proxy.address, client, DIALECTS[client].body(
+                        user("x"), stream=stream), key=None)
+                    self.assertIn("no [cut], not [cut]", a.error["message"])
+                    self.assertNotIn(SERVER_KEY, str(a.error))
+
     def test_for_clients_without(self):
         for client in "OA":
             self.assertEqual(self.upstream_key((), client), SERVER_KEY)
