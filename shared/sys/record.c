@@ -95,6 +95,13 @@ record_write(const struct record *r, char to[RECORD_MAX])
 
 /* --- reading -------------------------------------------------------------- */
 
+/* U+0080 to U+009F: terminals obey them as they obey ESC. */
+static bool
+is_c1(const char *p, size_t step)
+{
+	return step == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0;
+}
+
 static void
 clean(char *p, size_t n)
 {
@@ -105,6 +112,8 @@ clean(char *p, size_t n)
 
 		if (step == 1 && (*p < ' ' || *p > '~'))
 			*p = '?';
+		else if (is_c1(p, step))
+			memset(p, '?', step);
 		p += step;
 	}
 }

@@ -123,6 +123,13 @@ test_nonsense(void **state)
 	assert_int_equal(out.time_us, 0);
 	assert_int_equal(out.cancelled, 1);
 	assert_span_eq(out.model, "a?b?c\xc3\xa4??");
+	/* What terminals take for the begin of an order, and what they do not.
+	 */
+	odd.model = SPAN("\xc2\x9b"
+			 "2J\xc2\x80\xc2\xa0\xc3\x9b");
+	n = record_write(&odd, bytes);
+	assert_true(record_read(&out, bytes, n));
+	assert_span_eq(out.model, "??2J??\xc2\xa0\xc3\x9b");
 	/* Another version, something else. */
 	for (size_t i = 0; i < 8; i++) {
 		n = record_write(&in, bytes);
