@@ -11,7 +11,6 @@
 #include "worker/tally.h"
 
 #define LIMITS_MAX 2048 /* bytes of fields about rate limits */
-#define KEY_LEAST  6    /* bytes; shorter ones would be found in any text */
 
 /* --- ending --------------------------------------------------------------- */
 
@@ -43,6 +42,7 @@ session_free(struct session *s)
 	if (s->exchange != NULL)
 		exchange_cancel(&s->exchange);
 	xlate_fini(s->xlate);
+	secret_wipe(&s->secret);
 	buf_fini(&s->body);
 	arena_fini(&s->arena);
 	s->client->session = NULL;
@@ -182,27 +182,6 @@ log_sent(const struct session *s)
 	buf_fini(&notices);
 }
 
-/* Upstream may repeat the key that it was asked with, which need not be the
- * client's own. */
-static void
-hide_key(struct session *s, struct llm_failure *f)
-{
-	struct secret key;
-	struct span bytes;
-	size_t at;
-
-	if (!f->is_upstreams)
-		return;
-	session_key(s, &key);
-	bytes = span_of(key.bytes, key.n);
-	while (key.n >= KEY_LEAST &&
-		(at = span_find(f->message, bytes)) < f->message.n)
-		f->message = arena_printf(&s->arena, "%.*s[cut]%.*s", (int)at,
-			f->message.p,
-			SPAN_ARG(span_from(f->message, at + key.n)));
-	secret_wipe(&key);
-}
-
 static void
 end_failed(struct session *s)
 {
@@ -221,7 +200,6 @@ end_failed(struct session *s)
 		f.completion_tokens = s->refusal.first_completion;
 		f.limit_tokens = s->refusal.first_limit;
 	}
-	hide_key(s, &f);
 	buf_init(&body, REPLY_FAILURE_MAX);
 	reply_failure_body(c, &f, req, &body);
 	s->note.bytes_out = buf_len(&body);
@@ -569,6 +547,8 @@ session_renew(struct session *s)
 	release_held(s);
 	s->has_head = false;
 	s->has_lost_upstream = false;
+	session_key(s, &s->secret);
+	s->env.secret = span_of(s->secret.bytes, s->secret.n);
 	s->xlate = xlate_new(&s->arena, &w->scratch, w->router->profile,
 		c->dialect, c->purpose, &s->env, &s->body);
 }

@@ -29,7 +29,7 @@ struct session_note {
 	uint64_t bytes_in, bytes_sent, bytes_received, bytes_out;
 	struct span asked; /* model */
 	int64_t messages, max_tokens, thinking;
-	unsigned sends;    /* upstream was asked so often */
+	unsigned sends; /* upstream was asked so often */
 	bool is_reused;
 };
 
@@ -45,6 +45,7 @@ struct session {
 	struct ev_defer flush; /* one write a turn, whatever came in it */
 	struct router_choice choice;
 	struct xlate_env env;    /* to read the request once more */
+	struct secret secret;    /* what env.secret is of */
 	struct calib_row *calib; /* NULL: nothing is known of this model */
 	struct counting *counting;
 	int64_t counted; /* exactly, by our vocabulary; -1: not */
@@ -52,9 +53,9 @@ struct session {
 	struct xlate_input input; /* what xlate was told of the size */
 	struct session_note note;
 	struct session_bodies *bodies; /* NULL: they are not logged */
-	char who[KEYS_CLIENT_MAX]; /* keys_client: it costs a hash */
-	struct live_row *live;     /* NULL: it has no row */
-	bool is_live;              /* it has one, or is counted */
+	char who[KEYS_CLIENT_MAX];     /* keys_client: it costs a hash */
+	struct live_row *live;         /* NULL: it has no row */
+	bool is_live;                  /* it has one, or is counted */
 	size_t held; /* bytes of the translated request, until upstream answers,
 		      * then of an unstreamed answer */
 	/* A translated request that waits, and until when at most. */

@@ -6,6 +6,9 @@
 #include "shared/translate/llm_images.h"
 #include "shared/translate/xlate_private.h"
 
+/* Bytes; shorter keys would be found in any text. */
+#define SECRET_LEAST 6
+
 void
 xlate_scratch_init(struct xlate_scratch *s)
 {
@@ -137,6 +140,21 @@ xlate_fail_from(struct xlate *x, const struct gp_error *err)
 			.p);
 }
 
+/* Upstream may repeat the key that it was asked with, which need not be the
+ * client's own. */
+static void
+hide_secret(const struct xlate *x, struct llm_failure *f)
+{
+	const struct span key = x->env.secret;
+	size_t at;
+
+	while (key.n >= SECRET_LEAST &&
+		(at = span_find(f->message, key)) < f->message.n)
+		f->message = arena_printf(x->arena, "%.*s[cut]%.*s", (int)at,
+			f->message.p,
+			SPAN_ARG(span_from(f->message, at + key.n)));
+}
+
 enum xlate_state
 xlate_fail_upstream(struct xlate *x, struct span body, bool is_in_stream)
 {
@@ -151,6 +169,7 @@ xlate_fail_upstream(struct xlate *x, struct span body, bool is_in_stream)
 
 	about.is_in_stream = is_in_stream;
 	x->profile->failure(&about, body, &asked, x->arena, &f);
+	hide_secret(x, &f);
 	return xlate_fail_now(x, &f);
 }
 

@@ -96,6 +96,9 @@ struct xlate_env {
 	/* A stream of which the client has nothing but signs of life fails as
 	 * if it had not begun: it may be asked for again, or xlate_break. */
 	bool tries_again;
+	/* The key that upstream is asked with, which must live: it is cut out
+	 * of what upstream says of failures. */
+	struct span secret;
 };
 
 /*

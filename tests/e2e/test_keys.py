@@ -134,6 +134,11 @@ class ServerKey(KeyCase):
                         user("x"), stream=stream), key=None)
                     self.assertIn("no [cut], not [cut]", a.error["message"])
                     self.assertNotIn(SERVER_KEY, str(a.error))
+            self.standin.play_next(
+                "error_mid code=1305 at=4 words=9 message=no%20" + SERVER_KEY)
+            a = ask(self.proxy.address, client, DIALECTS[client].body(
+                user("x"), stream=True), key=None)
+            self.assertIn("no [cut]", str(a.error))
 
     def test_for_clients_without(self):
         for client in "OA":
