@@ -271,15 +271,10 @@ config_check_value(
 	const struct conf_row *row, struct span text, struct gp_error *err)
 {
 	struct conf_value v;
-	struct conf_value d;
 	enum gp_code rc = conf_value(row, text, &v, err);
 
 	if (rc != GP_OK)
 		return rc;
-	if ((row->flags & PENDING) != 0 &&
-		(conf_value(row, span_cstr(row->dflt), &d, err) != GP_OK ||
-			d.number != v.number || !span_eq(d.text, v.text)))
-		return gp_fail(err, GP_E_SCHEMA, "is not supported yet");
 	for (size_t i = 0; i < ARRAY_LEN(judges) && rc == GP_OK; i++)
 		if (strcmp(judges[i].key, row->key) == 0)
 			rc = judges[i].check(text, err);

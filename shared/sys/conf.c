@@ -91,21 +91,13 @@ conf_store(struct conf *c, void *base, const struct conf_row *row,
 	}
 }
 
-struct conf_value
-conf_default_value(const struct conf_row *row)
+static void
+set_default(struct conf *c, const struct conf_row *row)
 {
 	struct conf_value v;
 
 	/* A default that breaks its own row is a mistake in conf.def. */
 	GP_ASSERT(conf_value(row, span_cstr(row->dflt), &v, NULL) == GP_OK);
-	return v;
-}
-
-static void
-set_default(struct conf *c, const struct conf_row *row)
-{
-	const struct conf_value v = conf_default_value(row);
-
 	conf_store(c, c, row, &v);
 	c->origins[row - conf_rows] = CONF_BUILTIN;
 }

@@ -17,8 +17,6 @@ struct conf_value conf_field(const void *base, const struct conf_row *row);
 void conf_store(struct conf *c, void *base, const struct conf_row *row,
 	const struct conf_value *v);
 
-struct conf_value conf_default_value(const struct conf_row *row);
-
 enum conf_origin conf_origin(const struct conf *c, const char *key);
 
 /* --- conf_set.c ----------------------------------------------------------- */

@@ -18,8 +18,7 @@ enum conf_type {
 /* Flags of conf.def. */
 enum {
 	RESTART = 1,
-	PENDING = 2,
-	SECRET = 4
+	SECRET = 2
 };
 
 struct conf_row {
@@ -62,8 +61,7 @@ struct conf_value {
 };
 
 /* Read a value of the row's type and check its range. *err holds the rest of a
- * sentence that begins with the key, and never the value. Does not look at
- * PENDING. */
+ * sentence that begins with the key, and never the value. */
 enum gp_code conf_value(const struct conf_row *row, struct span text,
 	struct conf_value *out, struct gp_error *err) GP_WUR;
 

@@ -68,15 +68,6 @@ set_secret(struct conf_loader *l, const struct conf_row *row, struct span text,
 	return GP_OK;
 }
 
-static bool
-is_supported(const struct conf_row *row, const struct conf_value *v)
-{
-	const struct conf_value d = conf_default_value(row);
-
-	return !(row->flags & PENDING) ||
-		(v->number == d.number && span_eq(v->text, d.text));
-}
-
 static void
 warn_quotes(const struct conf_loader *l, const struct conf_row *row,
 	struct span text)
@@ -104,10 +95,6 @@ conf_set_row(struct conf_loader *l, const struct conf_row *row,
 	if (conf_value(row, text, &v, &why) != GP_OK)
 		return conf_bad_key(
 			l, span_cstr(row->key), err, "%s", why.text);
-	if (!is_supported(row, &v))
-		return conf_bad_key(l, span_cstr(row->key), err,
-			"not supported yet: only its default, %s, is taken",
-			row->dflt[0] != '\0' ? row->dflt : "nothing");
 	if (row->flags & SECRET) {
 		const enum gp_code rc = set_secret(l, row, text, err);
 

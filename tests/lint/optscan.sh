@@ -49,7 +49,6 @@ check_row()
     [ -n "$comment" ] || complain "$sample: $key has no comment"
     case $flags in
     *RESTART,*) note "$comment" "Restart needed" ;;
-    *PENDING,*) note "$comment" "Not built yet" ;;
     *) no_note "$comment" ;;
     esac
 }
@@ -65,8 +64,8 @@ note()
 no_note()
 {
     case $1 in
-    *"Restart needed"* | *"Not built yet"*)
-        complain "$sample: $key: is neither for a restart nor unbuilt" ;;
+    *"Restart needed"*)
+        complain "$sample: $key: a reload takes it, too" ;;
     esac
 }
 
