@@ -124,7 +124,7 @@ async function filterDetailPaging(bench) {
 	const address = page.url();
 	await page.keyboard.press("Escape");
 	await page.waitForURL(/#\/requests\?status=429/);
-	assert.equal(await page.locator("#detail[open]").count(), 0);
+	await page.locator("#detail[open]").waitFor({ state: "hidden" });
 
 	// The address alone shows the same again.
 	const other = await bench.open(new URL(address).hash);
