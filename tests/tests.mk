@@ -77,7 +77,7 @@ e2e: test-deps ## only the tests of the whole program
 	GLMPROXY_BIN=$(B)/glmproxy STANDIN_BIN=$(B)/standin \
 		python3 tests/run.py --e2e
 
-big-history: all ## the interface over 10 million rows (made in some minutes)
+big-history: all ## the interface and page over 10 million rows (made in some minutes)
 	GLMPROXY_BIN=$(B)/glmproxy GLMPROXY_BIG_ROWS=10000000 \
 		GLMPROXY_BIG_TELL=1 python3 -m unittest -v tests.e2e.test_big_history
 

@@ -12,6 +12,7 @@ import urllib.parse
 
 from tests.e2e import big_history, wire
 from tests.e2e.harness import ROOT, Proxy, is_sanitized, wait_until
+from tests.e2e.test_page import Driver
 from tests.e2e.test_process import NOWHERE
 
 ROWS = int(os.environ.get("GLMPROXY_BIG_ROWS", "200000"))
@@ -152,6 +153,12 @@ class Big(unittest.TestCase):
         self.assertEqual(r.json()["id"], ROWS // 2)
         if not is_sanitized():
             self.assertLess(ms, LIMIT_MS + SLACK_MS)
+
+    @unittest.skipUnless(ROWS > 200000, "test_page opens it beside few rows")
+    def test_page_is_painted(self):
+        driver = Driver(self.proxy)
+        self.addCleanup(driver.stop)
+        print("\nadmin page: %s" % driver.play("firstPaint"), flush=True)
 
     def test_sums_are_those_of_the_rows(self):
         r, _ = self.ask("/api/totals", {"from": -8 * 86400,
