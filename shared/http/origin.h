@@ -16,8 +16,8 @@
 bool origin_host_is_ours(const struct http_head *h, struct span allowed);
 
 /* True if Origin names another host than Host does (also "null", unless
- * Sec-Fetch-Site says same-origin), or Sec-Fetch-Site says cross-site. cors: origins that are welcome, comma list,
- * "*" for all. */
+ * Sec-Fetch-Site says same-origin), or Sec-Fetch-Site says cross-site. cors:
+ * origins that are welcome, comma list, "*" for all. */
 bool origin_is_foreign(const struct http_head *h, struct span cors);
 
 /* True if origin stands in the comma list, or that is "*". */

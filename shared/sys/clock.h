@@ -10,7 +10,8 @@ int64_t clock_mono_us(void);
 int64_t clock_mono_ms(void);
 /* CPU time of this process. A system call, unlike the others. */
 int64_t clock_cpu_us(void);
-/* CLOCK_BOOTTIME: as the monotonic one, but goes on while the machine sleeps. */
+/* CLOCK_BOOTTIME: as the monotonic one, but goes on while the machine sleeps.
+ */
 int64_t clock_boot_us(void);
 /* CLOCK_REALTIME since 1970. */
 int64_t clock_wall_us(void);

@@ -272,8 +272,8 @@ answer(struct conn *c)
 	play_make(&c->play, &r);
 	standin.stats.requests++;
 	standin.stats.in_flight++;
-	standin.stats.most_in_flight = MAX(standin.stats.most_in_flight,
-		standin.stats.in_flight);
+	standin.stats.most_in_flight =
+		MAX(standin.stats.most_in_flight, standin.stats.in_flight);
 	c->is_counted = true;
 	record_release(&c->entry);
 	c->entry = record_new(&r, c->id, tls);
