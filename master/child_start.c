@@ -79,7 +79,6 @@ become_child(const struct children *c, const struct child *ch, int ready_fd)
 	struct gp_error err;
 
 	child_name(ch, name);
-	proc_title("glmproxy: %s", name);
 	log_open(ch->row->name, (enum log_level)conf->log_level,
 		conf->log_format == 1);
 	link = (struct link){
@@ -100,6 +99,8 @@ become_child(const struct children *c, const struct child *ch, int ready_fd)
 	proc_signals_reset();
 	if (proc_drop(c->user, c->group, &err) != GP_OK)
 		fatalx(LOG_EXIT_BARRED, "%s", err.text);
+	/* Not before: what is called a worker has a worker's rights. */
+	proc_title("glmproxy: %s", name);
 	proc_no_core();
 	shm_catch_panic(link_slot(&link));
 	forget_secrets(c, ch);
