@@ -7,7 +7,6 @@
  */
 #include <langinfo.h>
 #include <locale.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +150,7 @@ wait_s(double s)
 {
 	struct timespec left = { .tv_sec = (time_t)s };
 
-	left.tv_nsec = (long)((s - floor(s)) * 1e9);
+	left.tv_nsec = (long)((s - (double)left.tv_sec) * 1e9);
 	while (nanosleep(&left, &left) != 0)
 		;
 }
