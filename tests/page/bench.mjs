@@ -105,6 +105,15 @@ export async function text(page, selector, good = () => true) {
 	}
 }
 
+// The address changes first, the page follows in a task of its own: it has when
+// a frame and what was waiting then are through.
+export async function arrive(page, address) {
+	await page.waitForURL(address);
+	await page.evaluate(() => new Promise((done) => {
+		requestAnimationFrame(() => setTimeout(done));
+	}));
+}
+
 export const live = (page) => text(page, "#line-word", (t) => t === "live");
 
 // All texts of the cells of a column.
