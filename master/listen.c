@@ -10,15 +10,10 @@
 #include <unistd.h>
 
 #include "master/config.h"
-#include "master/notify.h"
 #include "master/paths.h"
 #include "shared/sys/log.h"
 
-#define MANAGED_FIRST_FD 3
-/* Names under which the service manager stores ours. */
-#define STORED_PROXY "storedproxy"
-#define STORED_ADMIN "storedadmin"
-#define UNIX_PREFIX  "unix:"
+#define UNIX_PREFIX "unix:"
 
 const char *
 listen_port_name(enum listen_port port)
@@ -43,6 +38,12 @@ add(struct listeners *l, int fd, enum listen_port port, struct span text)
 		return GP_E_LIMIT;
 	l->v[l->n++] = (struct listener){ fd, port, copy(text) };
 	return GP_OK;
+}
+
+bool
+listener_is_unix(const struct listener *l)
+{
+	return span_starts(span_cstr(l->text), SPAN(UNIX_PREFIX));
 }
 
 /* --- inheriting ----------------------------------------------------------- */
@@ -70,54 +71,6 @@ listeners_inherit(
 		log_warnx("inherited descriptor %d cannot be used", fd);
 		(void)close(fd);
 	}
-}
-
-static void
-inherit_managed(struct listeners *l, int fd, struct span name)
-{
-	char text[SOCK_TEXT_MAX];
-	struct sock_addr a;
-	const bool is_stored = span_eq(name, SPAN(STORED_PROXY)) ||
-		span_eq(name, SPAN(STORED_ADMIN));
-	const bool is_admin = span_eq(name, SPAN("admin")) ||
-		span_eq(name, SPAN(STORED_ADMIN));
-
-	(void)snprintf(text, sizeof(text), LISTEN_MANAGED);
-	if (is_stored && sock_local_addr(fd, &a))
-		sock_addr_text(&a, text);
-	listeners_inherit(
-		l, fd, is_admin ? LISTEN_ADMIN : LISTEN_PROXY, span_cstr(text));
-}
-
-static bool
-number_variable(const char *name, uint64_t *out)
-{
-	const char *const value = getenv(name);
-
-	return value != NULL && span_u64(span_cstr(value), out);
-}
-
-void
-listeners_inherit_managed(struct listeners *l)
-{
-	uint64_t pid = 0;
-	uint64_t n = 0;
-	const char *const names = getenv("LISTEN_FDNAMES");
-	struct span rest = names != NULL ? span_cstr(names) : SPAN_EMPTY;
-
-	if (number_variable("LISTEN_PID", &pid) && pid == (uint64_t)getpid() &&
-		number_variable("LISTEN_FDS", &n)) {
-		n = MIN(n, ARRAY_LEN(l->v));
-		for (uint64_t i = 0; i < n; i++) {
-			struct span name = SPAN_EMPTY;
-
-			(void)span_split(&rest, ':', &name);
-			inherit_managed(l, MANAGED_FIRST_FD + (int)i, name);
-		}
-	}
-	(void)unsetenv("LISTEN_PID");
-	(void)unsetenv("LISTEN_FDS");
-	(void)unsetenv("LISTEN_FDNAMES");
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -326,27 +279,6 @@ listeners_first(const struct listeners *l, enum listen_port port,
 		}
 }
 
-static bool
-is_unix_text(const char *text)
-{
-	return span_starts(span_cstr(text), SPAN(UNIX_PREFIX));
-}
-
-/* Not Unix sockets: their files go when the service stops. */
-void
-listeners_store(const struct listeners *l)
-{
-	notify_forget_fds(STORED_PROXY);
-	notify_forget_fds(STORED_ADMIN);
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->v[i].text, LISTEN_MANAGED) != 0 &&
-			!is_unix_text(l->v[i].text))
-			notify_store_fd(l->v[i].port == LISTEN_ADMIN ?
-					STORED_ADMIN :
-					STORED_PROXY,
-				l->v[i].fd);
-}
-
 size_t
 listeners_of(const struct listeners *l, enum listen_port port,
 	int out[LINK_LISTENERS_MAX])
@@ -363,7 +295,7 @@ void
 listeners_close(struct listeners *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->v[i].fd >= 0 && is_unix_text(l->v[i].text))
+		if (l->v[i].fd >= 0 && listener_is_unix(&l->v[i]))
 			(void)unlink(l->v[i].text + strlen(UNIX_PREFIX));
 		close_one(&l->v[i]);
 	}

@@ -5,7 +5,7 @@
  * They are opened before the first fork and kept until the service stops;
  * reloads and upgrades never close one that is still configured, so that no
  * connection is refused. Inherited ones come from an earlier image of this
- * program (upgrade.h) or from the service manager. spec: sd_listen_fds(3)
+ * program (handover.h) or from the service manager (fdstore.h).
  */
 #ifndef MASTER_LISTEN_H
 #define MASTER_LISTEN_H
@@ -36,14 +36,13 @@ struct listeners {
 
 /* "proxy", "admin". */
 const char *listen_port_name(enum listen_port port);
+/* It has a file, which goes when the service stops. */
+bool listener_is_unix(const struct listener *l);
 
 /* Add one that an earlier image opened for this configured address; fd is
  * taken. Dropped (closed) when it is no listening socket. */
 void listeners_inherit(
 	struct listeners *l, int fd, enum listen_port port, struct span text);
-/* Add those that the service manager handed over, and forget its variables.
- * Stored ones get the address they are bound to as text. */
-void listeners_inherit_managed(struct listeners *l);
 
 /*
  * Make l exactly what c asks for: take inherited ones with the same address,
@@ -59,8 +58,6 @@ void listeners_log(const struct listeners *l);
 /* The first address of a port as text, "" if there is none. */
 void listeners_first(const struct listeners *l, enum listen_port port,
 	char out[SOCK_TEXT_MAX]);
-/* Ask the service manager to keep them over a restart. */
-void listeners_store(const struct listeners *l);
 
 /* The descriptors of one port; returns how many. */
 size_t listeners_of(const struct listeners *l, enum listen_port port,

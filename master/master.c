@@ -13,6 +13,7 @@
 #include "master/advice.h"
 #include "master/commands.h"
 #include "master/config.h"
+#include "master/fdstore.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
 #include "shared/sys/clock.h"
@@ -68,12 +69,18 @@ set_drained(struct master *m, bool is)
 
 /* --- opening -------------------------------------------------------------- */
 
+/* The memory of an earlier image of this program (h), or that of a dead process
+ * which the service manager has kept (m->shm_fd), or a fresh one. */
 static enum gp_code
 open_memory(struct master *m, const struct handover *h, struct gp_error *err)
 {
-	if (h != NULL && h->shm_fd >= 0) {
+	const bool is_handed_over = h != NULL && h->shm_fd >= 0;
+
+	if (is_handed_over)
 		m->shm_fd = h->shm_fd;
-		m->shm = shm_attach(m->shm_fd, err);
+	if (m->shm_fd >= 0) {
+		m->shm = is_handed_over ? shm_attach(m->shm_fd, err) :
+					  shm_succeed(m->shm_fd, err);
 		if (m->shm != NULL)
 			return GP_OK;
 		log_warnx("%s; figures start anew", err->text);
@@ -162,16 +169,20 @@ static int
 open_all(struct master *m, struct conf *c, struct gp_error *err)
 {
 	struct handover *const h = m->options.handover;
-	enum gp_code rc = open_memory(m, h, err);
+	enum gp_code rc;
 
+	if (h != NULL) {
+		m->lock_fd = h->lock_fd;
+		m->pid_fd = h->pid_fd;
+		m->listeners = h->listeners;
+	}
+	fdstore_take(&m->listeners, &m->shm_fd);
+	rc = open_memory(m, h, err);
 	if (rc == GP_OK)
 		rc = children_init(&m->children, m->shm, err);
 	if (rc != GP_OK)
 		return EXIT_FAILED;
 	if (h != NULL) {
-		m->lock_fd = h->lock_fd;
-		m->pid_fd = h->pid_fd;
-		m->listeners = h->listeners;
 		if (h->dead_pipe[0] >= 0 && h->dead_pipe[1] >= 0) {
 			(void)close(m->children.dead_pipe[0]);
 			(void)close(m->children.dead_pipe[1]);
@@ -182,7 +193,6 @@ open_all(struct master *m, struct conf *c, struct gp_error *err)
 	}
 	open_vocabulary(m);
 	choose_user(m, c);
-	listeners_inherit_managed(&m->listeners);
 	if (h != NULL && h->is_drained)
 		atomic_store(&m->shm->drained, 1);
 	rc = open_state_dir(m, c, err);
@@ -228,7 +238,7 @@ open_master(struct master *m, struct conf *c)
 	listeners_log(&m->listeners);
 	if (m->options.handover == NULL)
 		log_advice(m, c);
-	listeners_store(&m->listeners);
+	fdstore_keep(&m->listeners, m->shm_fd);
 	m->children.listeners = &m->listeners;
 	m->children.sources = m->options.sources;
 	m->children.user = m->user;
@@ -475,6 +485,9 @@ close_master(struct master *m)
 	if (m->lock_fd >= 0)
 		(void)close(m->lock_fd);
 	pidfile_remove(m->pid_file, m->pid_fd);
+	/* An orderly end, whatever its reason, is not the memory's fault. */
+	if (m->shm != NULL)
+		atomic_store(&m->shm->heirs, 0);
 	generation_free(&m->next);
 	generation_free(&m->live);
 }

@@ -135,6 +135,7 @@ take_over(struct master *m, int64_t now_ms)
 	log_set_level((enum log_level)m->live->conf->log_level,
 		m->live->conf->log_format == 1);
 	m->is_up = true;
+	atomic_store(&m->shm->heirs, 0);
 	m->has_told_barred = false;
 	drain_others(m, m->live, now_ms);
 	announce(m);

@@ -19,6 +19,8 @@
 #define READ_TRIES 8
 /* The same for totals: between two looks a child must be buried every time. */
 #define TOTALS_TRIES 64
+/* Starts in a row that the same memory may have spoilt. */
+#define HEIRS_MOST 3u
 
 /* The whole mapping: struct shm, the rings, the tables of live chats, those of
  * permits. */
@@ -160,6 +162,29 @@ struct shm *
 shm_attach(int fd, struct gp_error *err)
 {
 	return attach(fd, PROT_READ | PROT_WRITE, err);
+}
+
+struct shm *
+shm_succeed(int fd, struct gp_error *err)
+{
+	struct shm *const m = shm_attach(fd, err);
+
+	if (m == NULL)
+		return NULL;
+	if (atomic_fetch_add(&m->heirs, 1) >= HEIRS_MOST) {
+		shm_detach(m);
+		(void)gp_fail(err, GP_E_STATE,
+			"shared memory: the last %u starts with it failed",
+			HEIRS_MOST);
+		return NULL;
+	}
+	for (int i = 0; i < SHM_SLOTS; i++)
+		shm_retire(m, i);
+	/* To be drained outlives a crash, not a restart that was asked for. */
+	if (atomic_exchange(&m->draining, 0) != 0)
+		atomic_store(&m->drained, 0);
+	atomic_store(&m->started_wall_us, clock_wall_us());
+	return m;
 }
 
 const struct shm *
@@ -313,11 +338,15 @@ shm_retire(struct shm *m, int slot_index)
 		permits_clear(shm_permits_mut(m, slot_index));
 	atomic_store(&slot->has_permits, 0);
 	word = atomic_load(&m->retirement);
-	next = (unsigned)(~word & 1);
-	metrics_clear(&m->retired[next]);
-	metrics_sum(&m->retired[next], &m->retired[next ^ 1], false);
-	metrics_sum(&m->retired[next], &slot->metrics, false);
-	atomic_store(&m->retirement, retirement_word(word, slot_index, next));
+	/* Unless an earlier master has died in the middle of this. */
+	if (gone_of(word) != slot_index) {
+		next = (unsigned)(~word & 1);
+		metrics_clear(&m->retired[next]);
+		metrics_sum(&m->retired[next], &m->retired[next ^ 1], false);
+		metrics_sum(&m->retired[next], &slot->metrics, false);
+		atomic_store(&m->retirement,
+			retirement_word(word, slot_index, next));
+	}
 	clear_slot(slot);
 	atomic_store(&slot->role, SHM_FREE);
 }

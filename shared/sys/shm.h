@@ -90,6 +90,8 @@ struct shm {
 	/* Admin: how often it has rotated that file. */
 	_Atomic uint32_t log_rotations;
 	_Atomic uint64_t tickets; /* of requests that wait: everybody's */
+	/* Masters that have begun with it and not been up since: shm_succeed. */
+	_Atomic uint32_t heirs;
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));
 	struct usage usage __attribute__((aligned(128)));
@@ -103,7 +105,12 @@ struct shm *shm_create(int *fd, struct gp_error *err) GP_WUR;
 /* Map what a previous program image left. NULL with *err when it is not ours
  * or its layout differs (then a fresh one is made and figures start anew). */
 struct shm *shm_attach(int fd, struct gp_error *err) GP_WUR;
-/* The same, read-only, for lookers-on. */
+/* Master: the same with what a dead master left, whose children are dead, too.
+ * Their figures go to the retired totals; what is in the rings stays. Also NULL
+ * when the last few masters who began with it never came to be up: it may be
+ * what they died of. */
+struct shm *shm_succeed(int fd, struct gp_error *err) GP_WUR;
+/* As shm_attach, read-only, for lookers-on. */
 const struct shm *shm_peek(int fd, struct gp_error *err) GP_WUR;
 void shm_detach(const struct shm *m);
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Another program in the same process, and the service manager's protocols."""
 
+import contextlib
+import fcntl
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -14,6 +18,29 @@ import unittest
 from tests.e2e import harness, wire
 from tests.e2e.harness import wait_until
 from tests.e2e.test_process import ProcessCase
+
+# As the service manager does it: descriptors from 3 on, meant for one process.
+HAND_OVER = """
+import os, sys
+fds, names, *argv = sys.argv[1:]
+fds = [int(fd) for fd in fds.split(",")]
+for i, fd in enumerate(fds):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)),
+                  LISTEN_FDNAMES=names)
+os.execv(argv[0], argv)
+"""
+HIGH_FD = 100  # out of the way of those
+DRAIN = signal.SIGRTMIN + 1
+
+
+def is_running(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Upgrade(ProcessCase):
@@ -181,12 +208,22 @@ class Manager(ProcessCase):
         self.addCleanup(self.sock.close)
         self.sock.bind(self.path)
         self.sock.settimeout(harness.DEADLINE_S)
+        self.stored = {}
 
     def wait_message(self, part):
         while True:
-            text = self.sock.recv(4096).decode()
+            data, fds, _, _ = socket.recv_fds(self.sock, 4096, 1)
+            text = data.decode()
+            for fd in fds:
+                self.keep(fd, re.search(r"FDNAME=(\w+)", text).group(1))
             if part in text:
                 return text
+
+    def keep(self, fd, name):
+        """As the manager does until the service is stopped."""
+        self.stored[name] = fcntl.fcntl(fd, fcntl.F_DUPFD, HIGH_FD)
+        os.close(fd)
+        self.addCleanup(os.close, self.stored[name])
 
     def test_notifications(self):
         proxy = self.start(more={"env": {"NOTIFY_SOCKET": self.path}})
@@ -226,20 +263,23 @@ class Manager(ProcessCase):
         sock.listen()
         return sock, "127.0.0.1:%d" % sock.getsockname()[1]
 
+    def launch(self, proxy, handed):
+        """Start it with these descriptors, pairs of number and name."""
+        with open(proxy.dir + "/proxy.log", "ab") as log:
+            popen = subprocess.Popen(
+                [sys.executable, "-c", HAND_OVER,
+                 ",".join(str(fd) for fd, _ in handed),
+                 ":".join(name for _, name in handed)] + proxy.argv,
+                stdout=log, stderr=log, env=proxy.env,
+                pass_fds=[fd for fd, _ in handed])
+        proxy.process = Existing(popen, proxy.dir + "/proxy.log")
+
     def start_with(self, listener, name, **config):
         """Hand the socket over under this name."""
         proxy = self.start(more={"start": False}, **config)
-        # A shell names itself as the one whom the descriptor is meant for.
-        number = listener.fileno()
-        command = 'exec 3<&%d %d<&-; ' % (number, number)
-        command = ((command if number != 3 else "") +
-                   'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=%s; '
-                   'exec "$@"' % name)
-        with open(proxy.dir + "/proxy.log", "ab") as log:
-            popen = subprocess.Popen(
-                ["sh", "-c", command, "sh"] + proxy.argv, stdout=log,
-                stderr=log, env=proxy.env, pass_fds=(listener.fileno(),))
-        proxy.process = Existing(popen, proxy.dir + "/proxy.log")
+        fd = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, HIGH_FD)
+        self.launch(proxy, [(fd, name)])
+        os.close(fd)
         proxy.address = self.wait_log(
             r"listening on (\S+) \(proxy\)").group(1)
         proxy.admin = self.wait_log(
@@ -275,6 +315,103 @@ class Manager(ProcessCase):
         sock.close()
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(wire.address_of(address), 5).close()
+
+    # --- another life with the memory of the one before ----------------------
+
+    def live(self, **config):
+        """A service whose sockets and memory are kept, and its log so far."""
+        proxy = self.start(more={"env": {"NOTIFY_SOCKET": self.path}},
+                           **config)
+        self.wait_message("READY=1")
+        self.assertEqual(sorted(self.stored), [
+            "storedadmin", "storedmemory", "storedproxy"])
+        # What the port was is not known before.
+        proxy.config["listen"] = proxy.address
+        proxy.config["admin_listen"] = proxy.admin
+        proxy.write_config()
+        return proxy
+
+    def die(self, proxy):
+        """The master and, as the manager does it, all that are left."""
+        pids = [proxy.pid] + self.workers() + self.admin()
+        self.expected.append("the master is gone")
+        for pid in pids:
+            # Some leave by themselves when the first is gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        proxy.process.popen.wait()
+        # They have no parent any more.
+        wait_until(lambda: not any(is_running(p) for p in pids),
+                   "the end of all")
+
+    def live_again(self, proxy):
+        at = len(self.log())
+        self.launch(proxy, [(fd, name) for name, fd in self.stored.items()])
+        self.wait_log(r"ready: ", at)
+        return at
+
+    def chat(self):
+        """It leaves a record, though its upstream is not there."""
+        body = {"model": "glm-4.6", "max_tokens": 9,
+                "messages": [{"role": "user", "content": "hello"}]}
+        self.expected.append("upstream: Connection refused")
+        fields = [("Content-Type", "application/json"), ("x-api-key", "k.1")]
+        self.assertEqual(wire.fetch(
+            self.proxy.address, "POST", "/v1/messages", fields,
+            json.dumps(body).encode()).status, 502)
+
+    def chats(self):
+        return self.proxy.metrics().get(
+            'glmproxy_requests_total{route="chat"}', 0)
+
+    def is_accounted_for(self, n):
+        """Every record is in the history or known to be lost."""
+        return (self.proxy.sum("glmproxy_history_records_stored_total") +
+                self.proxy.sum("glmproxy_records_lost_total")) == n
+
+    def test_figures_and_records_outlive_crashes(self):
+        proxy = self.live(workers="2")
+        for life in range(1, 6):
+            for _ in range(5):
+                self.chat()
+            self.die(proxy)
+            at = self.live_again(proxy)
+            self.assertIn("generation %d" % (life + 1), self.log()[at:])
+            wait_until(lambda n=5 * life: self.is_accounted_for(n),
+                       "each record stored or counted as lost")
+        self.assertEqual(self.chats(), 25)
+
+    def test_figures_outlive_a_restart(self):
+        proxy = self.live()
+        for _ in range(5):
+            self.chat()
+        self.signal(DRAIN)
+        self.wait_log("drained: ")
+        self.assertEqual(proxy.process.end(), 0)
+        self.live_again(proxy)
+        # Neither stopping nor drained any more.
+        self.assertEqual(self.proxy.get("/health").status, 200)
+        self.chat()
+        self.assertEqual(self.chats(), 6)
+
+    def test_drained_outlives_a_crash(self):
+        proxy = self.live()
+        self.signal(DRAIN)
+        self.wait_log("drained: ")
+        self.die(proxy)
+        self.live_again(proxy)
+        self.assertEqual(self.proxy.get("/health").status, 503)
+
+    def test_foreign_memory_is_not_taken(self):
+        proxy = self.live()
+        self.chat()
+        self.die(proxy)
+        fd = os.memfd_create("glmproxy")
+        os.ftruncate(fd, 4096)
+        self.keep(fd, "storedmemory")
+        self.expected.append("shared memory: another program's")
+        self.live_again(proxy)
+        self.assertEqual(self.chats(), 0)
 
 
 class Existing(harness.Process):

@@ -116,6 +116,9 @@ class Service:
         return int(self.sums().get('glmproxy_requests_total{route="chat"}',
                                    0))
 
+    def records_lost(self):
+        return int(self.sums().get("glmproxy_records_lost_total", 0))
+
     def generation(self):
         return int(self.sums().get("glmproxy_generation", 0))
 
@@ -168,6 +171,7 @@ class Load:
         self.service.wait_calm()
         self.chats_before = self.service.chats()
         self.stored_before = self.service.stored() or 0
+        self.records_lost_before = self.service.records_lost()
         self.program = self.service.machine.spawn(
             LOAD, str(PORT), *(str(n) for n in self.clients.values()),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)

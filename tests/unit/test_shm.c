@@ -231,6 +231,81 @@ test_last_words_reach_the_parent(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* --- after a dead master ------------------------------------------------- */
+
+static void
+test_succession(void **state)
+{
+	static struct metrics all;
+	struct gp_error err;
+	struct shm *m;
+	struct shm *heir;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	assert_int_equal(shm_claim(m, SHM_WORKER, 1), 0);
+	assert_int_equal(shm_claim(m, SHM_ADMIN, 1), 1);
+	metrics_add(&m->slots[0].metrics.cancelled, 2);
+	metrics_add(&m->slots[0].metrics.streams_live, 2);
+	assert_int_equal(ring_put(shm_ring(m, 0), SPAN("one")), RING_PUT);
+	atomic_store(&m->generation, 7);
+	atomic_store(&m->drained, 1);
+	atomic_store(&m->started_wall_us, 1);
+
+	heir = shm_succeed(fd, &err);
+	assert_non_null(heir);
+	for (int i = 0; i < SHM_SLOTS; i++)
+		assert_int_equal(atomic_load(&heir->slots[i].role), SHM_FREE);
+	shm_totals(heir, &all);
+	assert_int_equal(metrics_get(&all.cancelled), 2);
+	assert_int_equal(metrics_get(&all.streams_live), 0);
+	assert_false(ring_is_empty(shm_ring(heir, 0)));
+	assert_int_equal(atomic_load(&heir->generation), 7);
+	assert_int_equal(atomic_load(&heir->drained), 1);
+	assert_true(atomic_load(&heir->started_wall_us) > 1);
+	shm_detach(heir);
+
+	/* After an end that was asked for. */
+	atomic_store(&m->draining, 1);
+	heir = shm_succeed(fd, &err);
+	assert_non_null(heir);
+	assert_int_equal(atomic_load(&heir->draining), 0);
+	assert_int_equal(atomic_load(&heir->drained), 0);
+	shm_detach(heir);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+test_succession_ends(void **state)
+{
+	struct gp_error err;
+	struct shm *m;
+	struct shm *heir;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	for (int lives = 0; lives < 2; lives++) {
+		for (int i = 0; i < 3; i++) {
+			heir = shm_succeed(fd, &err);
+			assert_non_null(heir);
+			shm_detach(heir);
+		}
+		assert_null(shm_succeed(fd, &err));
+		assert_string_equal(err.text,
+			"shared memory: the last 3 starts with it failed");
+		/* One was up. */
+		atomic_store(&m->heirs, 0);
+	}
+	m->magic++;
+	assert_null(shm_succeed(fd, &err));
+	assert_int_equal(err.code, GP_E_SCHEMA);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
 /* --- addresses ------------------------------------------------------------ */
 
 static void
@@ -324,6 +399,8 @@ test_totals_of_a_master_that_stands_still(void **state)
 {
 	static struct metrics all;
 	uint64_t last = 0;
+	struct gp_error err;
+	struct shm *heir;
 	struct shm *m;
 	pid_t pid;
 	int fd;
@@ -334,7 +411,7 @@ test_totals_of_a_master_that_stands_still(void **state)
 	assert_true(pid >= 0);
 	if (pid == 0)
 		bury_for_ever(m);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 600; i++) {
 		int status;
 		uint64_t n, sum;
 
@@ -348,7 +425,28 @@ test_totals_of_a_master_that_stands_still(void **state)
 		sum = metrics_get(&all.cancelled);
 		assert_true(sum == n || sum == n - 1);
 		last = n;
-		assert_int_equal(kill(pid, SIGCONT), 0);
+		if (i % 10 != 0) {
+			assert_int_equal(kill(pid, SIGCONT), 0);
+			continue;
+		}
+		/* Whoever comes after it buries the same ones. */
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		heir = shm_succeed(fd, &err);
+		assert_non_null(heir);
+		atomic_store(&heir->heirs, 0);
+		shm_totals(heir, &all);
+		assert_int_equal(metrics_get(&all.cancelled), sum);
+		/* The one it was about to count. */
+		if (sum < n)
+			metrics_add(&heir->retired[heir->retirement & 1]
+					     .cancelled,
+				1);
+		shm_detach(heir);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			bury_for_ever(m);
 	}
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -365,6 +463,8 @@ main(void)
 		cmocka_unit_test(test_slots_are_claimed_and_retired),
 		cmocka_unit_test(test_totals_of_a_master_that_stands_still),
 		cmocka_unit_test(test_rings_are_passed_on),
+		cmocka_unit_test(test_succession),
+		cmocka_unit_test(test_succession_ends),
 		cmocka_unit_test(test_last_words_reach_the_parent),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_link),
