@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.c - the admin process: begin, serve, leave. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,7 +20,10 @@
 #include "shared/sys/proc.h"
 #include "shared/sys/serverlog.h"
 
-#define BEAT_MS (LINK_BEAT_MS / 2)
+/* Buffers as large as a rush makes them are no part of the heap, so that they
+ * go back to the kernel when they are empty. */
+#define BIG_BYTES (256 << 10)
+#define BEAT_MS   (LINK_BEAT_MS / 2)
 /* Answers here are short: what is under way is done well before. */
 #define LEAVE_MS 1500
 /* For what still comes on connections that were open before a reload. */
@@ -122,6 +126,10 @@ begin(struct admin *a, const struct link *link)
 		.idle_ms = conf->keepalive_timeout_ms,
 	};
 
+	/* NOLINTBEGIN(concurrency-mt-unsafe): there are no threads yet. */
+	mallopt(M_MMAP_THRESHOLD, BIG_BYTES);
+	mallopt(M_TRIM_THRESHOLD, BIG_BYTES);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 	a->link = link;
 	a->pages.link = link;
 	a->pages.calibration = &a->calibration;

@@ -90,7 +90,8 @@ struct shm {
 	/* Admin: how often it has rotated that file. */
 	_Atomic uint32_t log_rotations;
 	_Atomic uint64_t tickets; /* of requests that wait: everybody's */
-	/* Masters that have begun with it and not been up since: shm_succeed. */
+	/* Masters that have begun with it and not been up since: shm_succeed.
+	 */
 	_Atomic uint32_t heirs;
 	struct shm_host hosts[SHM_HOSTS];
 	struct calib calib __attribute__((aligned(128)));

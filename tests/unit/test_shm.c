@@ -439,8 +439,8 @@ test_totals_of_a_master_that_stands_still(void **state)
 		assert_int_equal(metrics_get(&all.cancelled), sum);
 		/* The one it was about to count. */
 		if (sum < n)
-			metrics_add(&heir->retired[heir->retirement & 1]
-					     .cancelled,
+			metrics_add(
+				&heir->retired[heir->retirement & 1].cancelled,
 				1);
 		shm_detach(heir);
 		pid = fork();
