@@ -251,7 +251,8 @@ explain_bad(struct explainer *x, const struct env_entry *e)
 	if (e->kind == ENV_SWALLOWED)
 		buf_puts(x->out,
 			"part of the comment above, which ends in a"
-			" backslash");
+			" backslash (for systemd 254 and later it is not:"
+			" take the backslash away)");
 	else if (e->kind == ENV_NO_EQUALS)
 		buf_puts(x->out, "not NAME=value: systemd skips it");
 	else if (e->kind == ENV_BAD_VALUE)

@@ -48,6 +48,9 @@ $(BENCH_TOOLS): %: %.o $(STANDIN_LIBS) $(LLHTTP_OBJS)
 $(B)/tests/system/load: %: %.o
 	$(call say,LINK)$(LINK) -o $@ $< -lpthread
 
+$(B)/tests/system/env_values: %: %.o $(SHARED_LIBS)
+	$(call say,LINK)$(LINK) -o $@ $< $(SHARED_LIBS)
+
 units: $(UNIT_TESTS) ## build the unit, matrix and process tests
 fuzzers: $(FUZZERS)
 bench-tools: $(BENCH_TOOLS) $(B)/tests/bench/bench_tokens \
@@ -102,7 +105,7 @@ run-cover:
 MACHINES ?= bookworm,trixie,rpm
 check-system: ## packages, installed and upgraded under systemd in nspawn; root
 	packaging/deps.sh system
-	$(MAKE) dist standin $(B)/tests/system/load
+	$(MAKE) dist standin $(B)/tests/system/load $(B)/tests/system/env_values
 	RUNS=$(RUNS) python3 tests/system/run.py \
 		--machines $(MACHINES) $(DIST)
 

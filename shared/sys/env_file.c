@@ -153,10 +153,13 @@ in_value(struct reader *r, char c)
 {
 	if (is_newline(c))
 		return end_entry(r);
-	if (c == '\\')
+	if (c == '\\') {
 		r->state = VALUE_ESCAPE;
-	else
+		/* Even if nothing but the end of the line comes behind it. */
+		r->kept = buf_len(&r->value);
+	} else {
 		put(r, c, !is_blank(c));
+	}
 	return GP_OK;
 }
 

@@ -7,7 +7,7 @@
  * start of a line; single quotes keep everything; in double quotes a backslash
  * keeps its meaning only before '"', '\', '`' and '$'; outside of quotes it
  * takes the next character as it is. A backslash at the end of a line joins the
- * next one, even to a comment. Nothing is expanded.
+ * next one, even to a comment (not so since systemd 254). Nothing is expanded.
  */
 #ifndef SYS_ENV_FILE_H
 #define SYS_ENV_FILE_H

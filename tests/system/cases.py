@@ -6,6 +6,7 @@ a life of the service from its installation to its removal.
 """
 
 import os
+import random
 import signal
 import unittest
 
@@ -18,6 +19,10 @@ RUNS = int(os.environ.get("RUNS") or "2")
 WAIT_MS = 3000
 STREAM_MS = 2000
 EXPOSURE_MOST = "11"
+ENV_FILES = 150
+ENV_PIECES = ("A", "B", "AB", "=", "A=", "B=", "\n", "\n", "'", '"', "\\",
+              "\\\n", "#", ";", " ", "\t", "$", "`", "\r", "x", "\u00e9",
+              "export ", "\x01", "1", "-", "$A", "${B}")
 UNIT_FILES = ("/usr/lib/systemd/system/" + UNIT,
               "/lib/systemd/system/" + UNIT)
 
@@ -308,7 +313,19 @@ class Life(unittest.TestCase):
                        "reload")
         self.assertNotIn("sk-system-env", self.service.journal())
 
-    def test_32_stop_waits_as_long_as_configured(self):
+    def test_32_environment_files_are_read_as_systemd_does(self):
+        rnd = random.Random(20261122)
+        for _ in range(ENV_FILES):
+            pieces = rnd.choices(ENV_PIECES, k=rnd.randrange(1, 24))
+            # Of a comment that ends in a backslash its versions differ.
+            if "\\" in pieces or "\\\n" in pieces:
+                pieces = [p for p in pieces if p not in "#;"]
+            text = "".join(pieces)
+            with self.subTest(text=text):
+                self.assertEqual(self.service.env_values(text),
+                                 self.service.env_of_systemd(text))
+
+    def test_33_stop_waits_as_long_as_configured(self):
         """stop_timeout_s counts, though systemd would wait less."""
         self.addCleanup(self.service.configure)
         self.addCleanup(self.drop_out)
@@ -333,7 +350,7 @@ class Life(unittest.TestCase):
         self.assertIn("data: [DONE]", text)
         self.assertEqual(load.lost(), {})
 
-    def test_33_watchdog(self):
+    def test_34_watchdog(self):
         """A master that hangs is replaced."""
         self.addCleanup(self.drop_out)
         self.drop_in("[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1\n")
@@ -342,7 +359,7 @@ class Life(unittest.TestCase):
         wait_until(lambda: self.service.main_pid() not in (0, pid) and
                    self.service.health()[0] == 200, "another master")
 
-    def test_34_wrong_configuration_is_not_tried_again(self):
+    def test_35_wrong_configuration_is_not_tried_again(self):
         def mend():
             self.service.configure()
             self.service.systemctl("start", UNIT)

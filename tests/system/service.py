@@ -16,6 +16,7 @@ PORT, ADMIN_PORT, UPSTREAM_PORT = 5000, 5001, 5443
 CONF = "/etc/glmproxy/glmproxy.conf"
 CA = "/etc/ssl/certs/test-upstream.pem"
 STANDIN = os.path.join(ROOT, "build/release/standin")
+ENV_VALUES = os.path.join(ROOT, "build/release/tests/system/env_values")
 LOAD = os.path.join(ROOT, "build/release/tests/system/load")
 # Threads of each kind, as the clients' names for them.
 CLIENTS = {"new": 16, "kept": 16, "stream": 4}
@@ -58,6 +59,26 @@ class Service:
         text = self.machine.read(CONF).split(mark)[0] + mark
         self.machine.write(CONF, text + "".join(
             "%s = %s\n" % item for item in keys.items()))
+
+    # --- files of variables ---------------------------------------------------
+
+    @staticmethod
+    def _own_variables(listing):
+        """Those which are not systemd's: capital letters A and B."""
+        pairs = (part.split("=", 1) for part in listing.split("\0") if part)
+        return {name: value for name, value in pairs if set(name) <= {*"AB1"}}
+
+    def env_of_systemd(self, text):
+        self.machine.write("/root/env", text)
+        r = self.machine.run("systemd-run", "--quiet", "--wait", "--pipe",
+                             "-p", "EnvironmentFile=/root/env", "env", "-0")
+        return self._own_variables(r.stdout)
+
+    def env_values(self, text):
+        r = subprocess.run([ENV_VALUES], input=text.encode(), check=True,
+                           stdout=subprocess.PIPE)
+        # As the machine's output is read.
+        return self._own_variables(r.stdout.decode().replace("\r", "\n"))
 
     # --- commands and questions -----------------------------------------------
 

@@ -94,6 +94,9 @@ test_rules(void **state)
 	READS("A=a\0b\n", "1 badvalue |");
 	/* a comment that goes on */
 	READS("# c \\\nA=1\nB=2\n", "2 swallowed|3 B=<2>|");
+	/* Blanks before a backslash are no longer at the end. */
+	READS("A=x \t\\\n\nB=2", "1 A=<x \t>|3 B=<2>|");
+	READS("A=x \\\n \n", "1 A=<x >|");
 	READS("# c \\x\nA=1\n", "2 A=<1>|");
 	READS("# c \\", "");
 	/* what is never closed */
