@@ -206,7 +206,7 @@ judge_history(const struct health_history *s, struct health *h)
 		add(h, HEALTH_DEGRADED,
 			"the history has lost %" PRIu32 " records within the "
 			"last minute: the admin process or the disk is too "
-			"slow",
+			"slow, or it was killed",
 			s->recent_lost);
 }
 
@@ -272,7 +272,7 @@ judge_logs(const struct health_history *s, struct health *h)
 		add(h, HEALTH_DEGRADED,
 			"the log files have lost %" PRIu32 " lines within the "
 			"last minute: the admin process or the disk is too "
-			"slow",
+			"slow, or it was killed",
 			s->recent_lost);
 }
 

@@ -82,9 +82,12 @@ fdstore_take(struct listeners *l, int *memory_fd)
 void
 fdstore_keep(const struct listeners *l, int memory_fd)
 {
+	/* First what there is no other way to get back, should the manager have
+	 * no room for all. */
+	notify_forget_fds(STORED_MEMORY);
+	notify_store_fd(STORED_MEMORY, memory_fd);
 	notify_forget_fds(STORED_PROXY);
 	notify_forget_fds(STORED_ADMIN);
-	notify_forget_fds(STORED_MEMORY);
 	for (size_t i = 0; i < l->n; i++)
 		if (strcmp(l->v[i].text, LISTEN_MANAGED) != 0 &&
 			!listener_is_unix(&l->v[i]))
@@ -92,5 +95,4 @@ fdstore_keep(const struct listeners *l, int memory_fd)
 					STORED_ADMIN :
 					STORED_PROXY,
 				l->v[i].fd);
-	notify_store_fd(STORED_MEMORY, memory_fd);
 }

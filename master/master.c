@@ -485,8 +485,8 @@ close_master(struct master *m)
 	if (m->lock_fd >= 0)
 		(void)close(m->lock_fd);
 	pidfile_remove(m->pid_file, m->pid_fd);
-	/* An orderly end, whatever its reason, is not the memory's fault. */
-	if (m->shm != NULL)
+	/* Not the memory's fault: it was up, or nobody has used it. */
+	if (m->shm != NULL && (m->is_up || m->live == NULL))
 		atomic_store(&m->shm->heirs, 0);
 	generation_free(&m->next);
 	generation_free(&m->live);

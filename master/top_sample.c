@@ -121,6 +121,7 @@ top_sample_take(struct top_sample *s, const struct shm *memory)
 	s->at_us = clock_mono_us();
 	s->at_wall_us = clock_wall_us();
 	s->started_wall_us = atomic_load(&m->started_wall_us);
+	s->counted_wall_us = atomic_load(&m->counted_wall_us);
 	s->generation = atomic_load(&m->generation);
 	s->restarts = atomic_load(&m->restarts);
 	s->is_stopping = atomic_load(&m->draining) != 0;
@@ -241,11 +242,11 @@ top_compare(const struct top_sample *before, struct top_sample *now,
 	struct top_rates *out)
 {
 	const bool is_same = before != NULL &&
-		before->started_wall_us == now->started_wall_us;
+		before->counted_wall_us == now->counted_wall_us;
 	const struct metrics *const was = is_same ? &before->totals : NULL;
 	const struct metrics *const is = &now->totals;
 	const int64_t us = is_same ? now->at_us - before->at_us :
-				     now->at_wall_us - now->started_wall_us;
+				     now->at_wall_us - now->counted_wall_us;
 	const double s = MAX((double)us / 1e6, 0.001);
 #define GROWN(read) (grown(was != NULL ? (read(was)) : 0, (read(is))) / s)
 #define FIELD(name)                                                            \

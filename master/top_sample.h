@@ -30,7 +30,7 @@ struct top_worker {
 struct top_sample {
 	int64_t at_us; /* clock_mono_us */
 	int64_t at_wall_us;
-	int64_t started_wall_us;
+	int64_t started_wall_us, counted_wall_us;
 	uint32_t generation, restarts;
 	bool is_stopping, is_drained, has_admin;
 	struct metrics totals;

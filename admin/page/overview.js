@@ -52,10 +52,10 @@ function tiles(o) {
 	tile("t-in", [f.text(f.rate(r.input_tokens_per_s * 60)), ""],
 		`${f.text(f.rate(r.cached_tokens_per_s * 60))} cached`);
 	tile("t-out", [f.text(f.rate(r.output_tokens_per_s * 60)), ""],
-		`${f.text(f.count(o.totals.output_tokens))} since the start`);
+		`${f.text(f.count(o.totals.output_tokens))} in all`);
 	tile("t-cache", [f.percent(hits.last_60s ?? hits.total)[0], ""],
-		hits.last_60s === null ? "of the input, since the start" :
-			`of the input; ${f.text(f.percent(hits.total))} since the start`);
+		hits.last_60s === null ? "of the input, in all" :
+			`of the input; ${f.text(f.percent(hits.total))} in all`);
 }
 
 function reasons(o) {
@@ -92,7 +92,7 @@ function makeNow() {
 		{ title: "Times", n: true, cell: (r) => figure(f.count(r.count)) },
 		{ title: "Last", n: true, cell: (r) => moment(r.last_us) },
 		{ title: "Renews", n: true, cell: renews },
-	], "Upstream has slowed nobody down since the start.");
+	], "Upstream has slowed nobody down so far.");
 }
 
 const moment = (time_us) => {
@@ -116,7 +116,7 @@ function throttling(o) {
 	const all = w.THROTTLES.reduce((sum, [key]) => sum + total[key], 0);
 
 	put($("throttled"), now.length > 0 ? `In the last minute: ${now.join(" · ")}.` :
-		`Nobody in the last minute; ${f.plural(all, "failure")} since the start.`);
+		`Nobody in the last minute; ${f.plural(all, "failure")} in all.`);
 	$("throttled").className = now.length > 0 ? "word bad" : "word quiet";
 	$("throttled").hidden = all === 0;
 }

@@ -85,8 +85,8 @@ export function heardSystem(o) {
 		["Connections of clients", f.whole(o.live.client_connections)],
 		["Connections to upstreams", f.whole(o.live.upstream_connections)],
 		["Buffers", figure(f.bytes(o.live.buffered_bytes))],
-		["Requests since the start", f.whole(o.totals.requests)],
-		["Failures since the start", f.whole(o.totals.errors)],
+		["Requests in all", f.whole(o.totals.requests)],
+		["Failures in all", f.whole(o.totals.errors)],
 		["Clients that left", f.whole(o.totals.cancelled)],
 		["Sent again", f.whole(o.retries.total)],
 	]);

@@ -123,6 +123,7 @@ shm_create(int *fd, struct gp_error *err)
 	m->magic = MAGIC;
 	m->layout = layout_hash();
 	atomic_store(&m->started_wall_us, clock_wall_us());
+	atomic_store(&m->counted_wall_us, atomic_load(&m->started_wall_us));
 	return m;
 }
 
@@ -162,29 +163,6 @@ struct shm *
 shm_attach(int fd, struct gp_error *err)
 {
 	return attach(fd, PROT_READ | PROT_WRITE, err);
-}
-
-struct shm *
-shm_succeed(int fd, struct gp_error *err)
-{
-	struct shm *const m = shm_attach(fd, err);
-
-	if (m == NULL)
-		return NULL;
-	if (atomic_fetch_add(&m->heirs, 1) >= HEIRS_MOST) {
-		shm_detach(m);
-		(void)gp_fail(err, GP_E_STATE,
-			"shared memory: the last %u starts with it failed",
-			HEIRS_MOST);
-		return NULL;
-	}
-	for (int i = 0; i < SHM_SLOTS; i++)
-		shm_retire(m, i);
-	/* To be drained outlives a crash, not a restart that was asked for. */
-	if (atomic_exchange(&m->draining, 0) != 0)
-		atomic_store(&m->drained, 0);
-	atomic_store(&m->started_wall_us, clock_wall_us());
-	return m;
 }
 
 const struct shm *
@@ -349,6 +327,35 @@ shm_retire(struct shm *m, int slot_index)
 	}
 	clear_slot(slot);
 	atomic_store(&slot->role, SHM_FREE);
+}
+
+struct shm *
+shm_succeed(int fd, struct gp_error *err)
+{
+	struct shm *const m = shm_attach(fd, err);
+	int gone;
+
+	if (m == NULL)
+		return NULL;
+	if (atomic_fetch_add(&m->heirs, 1) >= HEIRS_MOST) {
+		shm_detach(m);
+		(void)gp_fail(err, GP_E_STATE,
+			"shared memory: the last %u starts with it failed",
+			HEIRS_MOST);
+		return NULL;
+	}
+	/* First the one whose funeral was not over: no other may come between,
+	 * since only the last that was counted is known. */
+	gone = gone_of(atomic_load(&m->retirement));
+	if (gone >= 0 && gone < SHM_SLOTS)
+		shm_retire(m, gone);
+	for (int i = 0; i < SHM_SLOTS; i++)
+		shm_retire(m, i);
+	/* To be drained outlives a crash, not a restart that was asked for. */
+	if (atomic_exchange(&m->draining, 0) != 0)
+		atomic_store(&m->drained, 0);
+	atomic_store(&m->started_wall_us, clock_wall_us());
+	return m;
 }
 
 void

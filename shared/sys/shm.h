@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shm.h - the shared memory of all processes: a memfd that outlives re-exec.
+ * shm.h - the shared memory of all processes: a memfd that outlives re-exec
+ *and, where the service manager keeps it, the service's processes.
  *
  *	header | hosts | calibration | usage | quota | retired | slot 0 | ...
  *	... | ring of slot 0 | ring of slot 1 | ...
@@ -76,12 +77,13 @@ struct shm_host {
 
 struct shm {
 	uint64_t magic;
-	uint64_t layout;             /* hash of sizes and of metrics.def */
-	_Atomic uint32_t generation; /* newest */
-	_Atomic uint32_t restarts;   /* children that died unasked */
-	_Atomic int64_t started_wall_us;
-	_Atomic uint32_t draining;   /* 1: the service is stopping */
-	_Atomic uint64_t retirement; /* see shm.c */
+	uint64_t layout;                 /* hash of sizes and of metrics.def */
+	_Atomic uint32_t generation;     /* newest */
+	_Atomic uint32_t restarts;       /* children that died unasked */
+	_Atomic int64_t started_wall_us; /* the service */
+	_Atomic int64_t counted_wall_us; /* since when figures count */
+	_Atomic uint32_t draining;       /* 1: the service is stopping */
+	_Atomic uint64_t retirement;     /* see shm.c */
 	_Atomic uint32_t slots_used; /* the first so many were ever claimed */
 	_Atomic uint32_t drained;    /* 1: load balancers are to send nothing */
 	/* Another number: stderr, if it is a file of ours, is to be opened

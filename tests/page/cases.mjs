@@ -7,7 +7,7 @@ import { arrive, column, live, text, until } from "./bench.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = ["overview", "requests", "system", "config"];
-const SYSTEM_REQUESTS = "#facts div:has(dt:text-is('Requests since the start')) dd";
+const SYSTEM_REQUESTS = "#facts div:has(dt:text-is('Requests in all')) dd";
 const HOSTILE = [
 	"<img src=x onerror=alert(1)>",
 	"</script><script>alert(2)</script>",
@@ -61,7 +61,7 @@ async function liveNumbers(bench) {
 	await text(page, "#quota", (t) => t.includes("1308") && t.includes("5 hours") &&
 		/in \d+\u00a0h/.test(t));
 	await text(page, "#concurrency", (t) => /Up to 8 requests of a key at a time: \d+ in flight/.test(t));
-	await text(page, "#throttled", (t) => /In the last minute|since the start/.test(t));
+	await text(page, "#throttled", (t) => /In the last minute|in all/.test(t));
 	await text(page, "#errors", (t) => t.includes("A quota is used up"));
 	await text(page, "#clients", (t) => t.includes("1"));
 	await noViolation(page);

@@ -270,7 +270,7 @@ test_history(void **state)
 		strcpy(f.history.why, "disk I/O error"));
 	EXPECT(HEALTH_DEGRADED,
 		"the history has lost 12 records within the last minute: the "
-		"admin process or the disk is too slow",
+		"admin process or the disk is too slow, or it was killed",
 		f.history.recent_lost = 12);
 	EXPECT_WELL(f.history.lost = 12);
 	EXPECT_WELL(f.history.is_on = f.history.is_written = false);
@@ -288,7 +288,7 @@ test_logs(void **state)
 		strcpy(f.logs.why, "No space left on device"));
 	EXPECT(HEALTH_DEGRADED,
 		"the log files have lost 3 lines within the last minute: the "
-		"admin process or the disk is too slow",
+		"admin process or the disk is too slow, or it was killed",
 		f.logs.recent_lost = 3);
 	EXPECT_WELL(f.logs.lost = 12);
 	EXPECT_WELL(f.logs.is_on = f.logs.is_written = false);

@@ -277,6 +277,36 @@ test_succession(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* One master dies between counting a child and forgetting it, and there are
+ * others before it. */
+static void
+test_succession_counts_once(void **state)
+{
+	static struct shm_slot half;
+	static struct metrics all;
+	struct gp_error err;
+	struct shm *m;
+	struct shm *heir;
+	int fd;
+
+	(void)state;
+	m = fresh(&fd);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(shm_claim(m, SHM_WORKER, 1), i);
+		metrics_add(&m->slots[i].metrics.cancelled, 1);
+	}
+	memcpy(&half, &m->slots[1], sizeof(half));
+	shm_retire(m, 1);
+	memcpy(&m->slots[1], &half, sizeof(half));
+	heir = shm_succeed(fd, &err);
+	assert_non_null(heir);
+	shm_totals(heir, &all);
+	assert_int_equal(metrics_get(&all.cancelled), 3);
+	shm_detach(heir);
+	shm_detach(m);
+	assert_int_equal(close(fd), 0);
+}
+
 static void
 test_succession_ends(void **state)
 {
@@ -464,6 +494,7 @@ main(void)
 		cmocka_unit_test(test_totals_of_a_master_that_stands_still),
 		cmocka_unit_test(test_rings_are_passed_on),
 		cmocka_unit_test(test_succession),
+		cmocka_unit_test(test_succession_counts_once),
 		cmocka_unit_test(test_succession_ends),
 		cmocka_unit_test(test_last_words_reach_the_parent),
 		cmocka_unit_test(test_hosts),

@@ -143,8 +143,8 @@ test_memory_begins_anew(void **state)
 	top_sample_take(f->before, f->shm);
 	top_sample_take(f->now, f->shm);
 	/* Another one, with smaller figures. */
-	f->before->started_wall_us -= 1000000;
-	f->now->started_wall_us = f->now->at_wall_us - 10000000;
+	f->before->counted_wall_us -= 1000000;
+	f->now->counted_wall_us = f->now->at_wall_us - 10000000;
 	compare(f);
 	ABOUT(f->rates.seconds, 10);
 	ABOUT(f->rates.requests, 100);
@@ -152,7 +152,7 @@ test_memory_begins_anew(void **state)
 	top_compare(NULL, f->now, &f->rates);
 	ABOUT(f->rates.requests, 100);
 	/* Figures that go back, for whatever reason. */
-	f->before->started_wall_us = f->now->started_wall_us;
+	f->before->counted_wall_us = f->now->counted_wall_us;
 	metrics_add(&f->before->totals.requests_chat, 5);
 	compare(f);
 	ABOUT(f->rates.requests, 0);
