@@ -227,7 +227,9 @@ class Manager(ProcessCase):
 
     def test_notifications(self):
         proxy = self.start(more={"env": {"NOTIFY_SOCKET": self.path}})
-        self.assertIn("FDNAME=storedproxy", self.wait_message("FDSTORE=1"))
+        for name in ("memory", "proxy", "admin"):
+            self.assertIn("FDNAME=stored" + name,
+                          self.wait_message("FDSTORE=1"))
         self.assertIn("STATUS=1 worker", self.wait_message("READY=1"))
         self.signal(signal.SIGHUP)
         text = self.wait_message("RELOADING=1")
