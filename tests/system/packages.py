@@ -5,7 +5,7 @@ import os
 import shutil
 
 from tests.system.cases import Life, has_conf_edits
-from tests.system.roots import VERSIONS
+from tests.system.roots import ROOT, VERSIONS
 from tests.system.service import CONF, UNIT
 
 
@@ -18,6 +18,12 @@ class DebLife(Life):
             self.machine.run("apt-get", "install", "-y", "-q", "/root/" + name)
         else:
             self.machine.run("dpkg", "-i", "/root/" + name)
+
+    def test_80_debian_tests(self):
+        """What autopkgtest runs in machines."""
+        shutil.copy(os.path.join(ROOT, "debian/tests/service"),
+                    self.machine.path + "/root")
+        self.machine.run("sh", "/root/service")
 
     def test_91_remove(self):
         self.machine.run("apt-get", "remove", "-y", "-q", "glmproxy")
@@ -49,9 +55,10 @@ class RpmLife(Life):
     test_25_worker_killed = None
     test_26_master_killed = None
     test_31_environment_file = None
-    test_32_stop_waits_as_long_as_configured = None
-    test_33_watchdog = None
-    test_34_wrong_configuration_is_not_tried_again = None
+    test_32_environment_files_are_read_as_systemd_does = None
+    test_33_stop_waits_as_long_as_configured = None
+    test_34_watchdog = None
+    test_35_wrong_configuration_is_not_tried_again = None
 
     def install(self, version):
         name = os.path.basename(self.packages[version])
