@@ -207,15 +207,16 @@ put_answer(struct http_conn *c, const struct http_head *head,
 	set_state(c, CONN_WRITE);
 }
 
+/* head: of the request, NULL if it has not come or not been understood. */
 static void
-refuse(struct http_conn *c, unsigned status)
+refuse(struct http_conn *c, const struct http_head *head, unsigned status)
 {
 	struct http_answer a;
 
 	c->closes = true;
 	http_answer_init(&a);
 	http_answer_refuse(&a, status, http_reason(status));
-	put_answer(c, NULL, &a);
+	put_answer(c, head, &a);
 	http_answer_fini(&a);
 }
 
@@ -323,7 +324,7 @@ take_step(struct http_conn *c)
 	case HTTP_BODY:
 		buf_put(&c->body, http_msg_piece(c->msg));
 		if (c->body.bad) {
-			refuse(c, 413);
+			refuse(c, NULL, 413);
 			return false;
 		}
 		break;
@@ -332,7 +333,7 @@ take_step(struct http_conn *c)
 		answer(c);
 		return false;
 	case HTTP_FAIL:
-		refuse(c, err.code == GP_E_LIMIT ? 431 : 400);
+		refuse(c, NULL, err.code == GP_E_LIMIT ? 431 : 400);
 		return false;
 	}
 	buf_consume(&c->in, used);
@@ -451,9 +452,9 @@ on_timer(struct ev_timer *t)
 	struct http_conn *const c = CONTAINER_OF(t, struct http_conn, timer);
 
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)
-		refuse(c, 408);
+		refuse(c, NULL, 408);
 	else if (c->state == CONN_WAIT)
-		refuse(c, 503);
+		refuse(c, http_msg_head(c->msg), 503);
 	else
 		close_conn(c);
 }

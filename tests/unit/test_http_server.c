@@ -25,6 +25,10 @@ answer(void *ctx, const struct http_request *request, struct http_answer *a)
 	const bool is_large = span_eq(request->head->path, SPAN("/large"));
 
 	(void)ctx;
+	if (span_eq(request->head->path, SPAN("/never"))) {
+		a->how = HTTP_ANSWER_LATER;
+		return;
+	}
 	for (unsigned i = 0; i < (is_large ? LARGE / 16 : 1); i++)
 		buf_puts(&a->body, "sixteen letters\n");
 }
@@ -133,12 +137,36 @@ test_answers_that_nobody_reads(void **state)
 	(void)close(fd);
 }
 
+/* An answer that does not come in time is one to this question. */
+static void
+test_later_is_never(void **state)
+{
+	char text[1024];
+	size_t n = 0;
+	ssize_t got;
+	const int fd = ask(SPAN("HEAD /never HTTP/1.1\r\nHost: a\r\n\r\n"));
+
+	(void)state;
+	assert_int_equal(status(fd), 503);
+	while ((got = recv(fd, text + n, sizeof(text) - n, MSG_DONTWAIT)) !=
+		0) {
+		n += got > 0 ? (size_t)got : 0;
+		ev_turn(ev, 1);
+	}
+	assert_true(n > 4);
+	assert_memory_equal(text + n - 4, "\r\n\r\n", 4);
+	assert_true(span_find(span_of(text, n), SPAN("\r\n\r\n")) == n - 4);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_answers_that_nobody_reads, begin, end),
+		cmocka_unit_test_setup_teardown(
+			test_later_is_never, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
