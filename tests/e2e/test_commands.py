@@ -59,11 +59,12 @@ class Words(Directory):
             r = run_program(*words)
             self.assertEqual(r.returncode, DONE)
             for word in (b"run", b"start", b"stop", b"restart", b"status",
-                         b"reload", b"upgrade", b"check", b"keygen",
-                         b"translate", b"count", b"version",
+                         b"health", b"reload", b"upgrade", b"drain",
+                         b"undrain", b"check", b"keygen", b"translate",
+                         b"count", b"stats", b"top", b"logs", b"version",
                          b"help"):
                 self.assertIn(b"\n  %s " % word, r.stdout)
-            for code in (0, 1, 2, 4, 5, 64, 69, 73, 78):
+            for code in (0, 1, 2, 4, 5, 64, 69, 73, 76, 77, 78):
                 self.assertRegex(r.stdout.decode(), r"\n  +%d  \w" % code)
 
     def test_version(self):
