@@ -317,6 +317,17 @@ session_step(struct session *s, enum xlate_state state)
 }
 
 void
+session_stop(struct session *s)
+{
+	const struct llm_failure f = llm_failure_of(LLM_FAIL_UNAVAILABLE,
+		SPAN("the proxy ends, and the time that it leaves to live "
+		     "requests is over; send it again"));
+
+	session_wait_end(s);
+	session_step(s, xlate_fail(s->xlate, &f));
+}
+
+void
 session_drained(struct session *s)
 {
 	if (!s->is_paused || s->exchange == NULL)

@@ -24,6 +24,10 @@ void session_start(struct client *c);
 /* The client has left: cancel upstream now. Clears the client's session. */
 void session_cancel(struct session *s);
 
+/* The worker ends: the client is told, in an error or in the end of its stream.
+ * Clears the client's session; c may be gone afterwards. */
+void session_stop(struct session *s);
+
 /* The client has taken most of its output: go on reading upstream. */
 void session_drained(struct session *s);
 

@@ -94,7 +94,7 @@ session_try_again(struct session *s)
 	const struct llm_failure *const f = xlate_failure(s->xlate);
 	enum again reason;
 
-	if (s->retries >= s->worker->conf->retries ||
+	if (s->worker->is_over || s->retries >= s->worker->conf->retries ||
 		s->client->purpose != LLM_CHAT ||
 		buf_len(&s->client->body) == 0)
 		return false;

@@ -213,14 +213,15 @@ end(struct worker_main *m)
 	struct worker *w = &m->worker;
 
 	acceptor_free(&m->acceptor);
+	w->is_over = true;
 	LIST_EACH (&w->clients, it, safe) {
 		struct client *c = CONTAINER_OF(it, struct client, link);
 
-		/* It is not the client that leaves. */
 		if (c->session != NULL)
-			session_cancel(c->session);
-		client_close(c);
+			session_stop(c->session);
 	}
+	LIST_EACH (&w->clients, it, safe)
+		client_close(CONTAINER_OF(it, struct client, link));
 	counting_end_all(w);
 	ev_timer_stop(&m->beat);
 	ev_timer_stop(&m->deadline);

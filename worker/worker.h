@@ -38,6 +38,7 @@ struct worker {
 	size_t nclients;
 	size_t buffered; /* bytes of bodies and output, against the limit */
 	bool is_draining;
+	bool is_over; /* live requests are failed, none is sent again */
 	int64_t drain_deadline_ms;
 	unsigned char random[512]; /* unused random bytes at its end */
 	size_t random_left;
