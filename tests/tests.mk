@@ -101,12 +101,13 @@ run-cover:
 	python3 tests/run.py --units $(UNIT_TESTS)
 	tests/cover.sh $(B)
 
-# RUNS=20: each operation under load so often (2).
+# RUNS=20: each operation under load so often (2). WAIT_MS=100: no request may
+# take longer in a reload or an upgrade (3000).
 MACHINES ?= bookworm,trixie,rpm
 check-system: ## packages, installed and upgraded under systemd in nspawn; root
 	packaging/deps.sh system
 	$(MAKE) dist standin $(B)/tests/system/load $(B)/tests/system/env_values
-	RUNS=$(RUNS) python3 tests/system/run.py \
+	RUNS=$(RUNS) WAIT_MS=$(WAIT_MS) python3 tests/system/run.py \
 		--machines $(MACHINES) $(DIST)
 
 FUZZ_S ?= 60
