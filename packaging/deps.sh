@@ -30,7 +30,7 @@ prometheus="prometheus:prometheus prometheus:promtool"
 lint="$test unicode-data clang clang-format clang-tidy libclang-rt-dev cppcheck:cppcheck
 	shellcheck:shellcheck"
 container="$demo mmdebstrap:mmdebstrap buildah:buildah podman:podman crun:crun
-	fuse-overlayfs uidmap iproute2:ip"
+	podman-compose:podman-compose fuse-overlayfs uidmap iproute2:ip"
 cluster="$demo haproxy:haproxy prometheus:prometheus iproute2:ip"
 bench="$demo $vocab nodejs:node manpages-zh fortunes-zh
 	nginx:nginx haproxy:haproxy wrk:wrk"

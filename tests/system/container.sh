@@ -112,6 +112,18 @@ start()
 		"$@"
 }
 
+# compose_env: "-e NAME=VALUE" of all that compose.yaml passes to a container when
+# nothing is set, one word a line; only the upstreams are those of `start`.
+compose_env()
+{
+	sed -n '/^    environment:$/,/^[^ ]/{
+		/^      \(OPENAI_\)\{0,1\}UPSTREAM_BASE: /d
+		s/^      \([A-Z_]*\): "\{0,1\}\([^"]*\)"\{0,1\}$/\1=\2/
+		s/=\${[A-Z_]*:-\([^}]*\)}$/=\1/
+		s/^[A-Z].*/-e\n&/p
+	}' packaging/docker/compose.yaml
+}
+
 ended_with() { [ "$(pod wait "$2-$$")" = "$1" ]; }
 
 logs() { pod logs "$1-$$" >"$work/stdout" 2>"$work/stderr"; }
@@ -183,8 +195,11 @@ pid_standin=$!
 until_true 15 grep -q listening "$work/standin" || { cat "$work/standin"; give_up "no stand-in"; }
 upstream=$(sed -n 's/.*127.0.0.1:\([0-9]*\) (plain).*/\1/p' "$work/standin")
 
-say "running, unconfigured"
-check "starts" start one "$image"
+say "running, unconfigured, with what compose.yaml passes"
+mapfile -t passed_on < <(compose_env)
+check "every name is passed on, most of them empty" test \
+	"$(compose_env | grep -c '^[A-Z_]*=$')" -gt 20
+check "starts" start one "${passed_on[@]}" "$image"
 check "serves" until_true 20 serves
 pid=$(pod inspect --format '{{.State.Pid}}' "one-$$")
 check "runs without root" has "/proc/$pid/status" '^Uid:.10001.10001.10001.10001'
@@ -199,6 +214,7 @@ check "it has every word" has "$work/answer" 'word20'
 logs one
 check "logs are on stderr" has "$work/stderr" 'info master\[1\]: ready: '
 check "nothing is on stdout" test ! -s "$work/stdout"
+check "an empty setting is none" bash -c "! grep -E ' (warn|err) ' '$work/stderr'"
 check "it says what to do next" has "$work/stderr" 'no key configured: clients'
 check "drained is still alive" pod exec "one-$$" /usr/sbin/glmproxy drain
 check "health check passes while drained" pod healthcheck run "one-$$"
