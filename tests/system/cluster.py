@@ -245,32 +245,61 @@ class Cluster:
                    {k: after[k] for k in moved})
         return after
 
-    def drain(self, load, before):
-        asked = time.monotonic()
-        r = wire.fetch(address("node1") + ":5001", "POST", "/api/drain",
+    def command(self, word, node):
+        return run(GLMPROXY, word, "-c", self.path("node.conf"), "-o",
+                   "pid_file=" + self.path(node, "pid"),
+                   stdout=subprocess.DEVNULL)
+
+    def drain_by_post(self, node):
+        r = wire.fetch(address(node) + ":5001", "POST", "/api/drain",
                        [("Authorization", "Bearer " + TOKEN),
                         ("Content-Type", "application/json")], b"{}")
-        self.check("a node is drained over HTTP", r.status == 202, r)
-        self.until("an end of new requests on node1", lambda: (
+        self.check("%s is drained over HTTP" % node, r.status == 202, r)
+
+    def drain_by_command(self, node):
+        self.command("drain", node)
+
+    def drain(self, load, before, node, ask):
+        others = [n for n in NODES if n != node]
+        asked = time.monotonic()
+        ask(node)
+        self.until("an end of new requests on " + node, lambda: (
             time.monotonic() > asked + NOTICE_S))
         begin = time.monotonic()
         requests = self.phase(load, begin)
-        self.quiet("draining a node", load.since(asked))
-        after = self.sticky("with node1 drained", requests,
-                            ("node2", "node3"))
+        self.quiet("draining " + node, load.since(asked))
+        after = self.sticky("with %s drained" % node, requests, others)
         moved = {k for k in after if before[k] != after[k]}
         self.check("only keys of the drained node moved: %d" % len(moved),
-                   moved and all(before[k] == "node1" for k in moved), moved)
+                   moved and all(before[k] == node for k in moved), moved)
         asked = time.monotonic()
-        run(GLMPROXY, "undrain", "-c", self.path("node.conf"), "-o",
-            "pid_file=" + self.path("node1", "pid"),
-            stdout=subprocess.DEVNULL)
-        self.until("requests on node1", lambda: any(
-            r.node == "node1" for r in load.since(asked)))
+        self.command("undrain", node)
+        self.until("requests on " + node, lambda: any(
+            r.node == node for r in load.since(asked)))
         begin = time.monotonic() + 0.5
-        again = self.sticky("node1 is back", self.phase(load, begin), NODES)
+        again = self.sticky(node + " is back", self.phase(load, begin), NODES)
         self.check("its keys came back", again == before, again)
         self.quiet("undraining it", load.since(asked))
+
+    def nodes_of(self, fields, count=60):
+        return {wire.fetch(self.balancer, "GET", "/health", fields)
+                .get("x-glmproxy-node") for _ in range(count)}
+
+    def without_a_key(self):
+        """Any node will do; an empty key is none."""
+        bearer = [("Authorization", "Bearer a-key")]
+        for fields in ([], [("Authorization", "Bearer ")],
+                       [("x-api-key", "")]):
+            seen = self.nodes_of(fields)
+            self.check("requests without a key are on all nodes: %s" % fields,
+                       seen == set(NODES), seen)
+        home = self.nodes_of(bearer)
+        both = self.nodes_of([("x-api-key", "")] + bearer)
+        self.check("an empty key does not hide the other one",
+                   len(home) == 1 and both == home, (home, both))
+        seen = self.nodes_of([("x-api-key", "a-key")])
+        self.check("a key has one node in whichever header", seen == home,
+                   (home, seen))
 
     def kill(self, load, before):
         """Everything that runs on node2 dies at once: its processes and, with
@@ -347,7 +376,9 @@ class Cluster:
             self.quiet("two nodes", requests)
             homes = self.sticky("two nodes", requests, NODES[:2])
             homes = self.add(load, homes)
-            self.drain(load, homes)
+            self.without_a_key()
+            self.drain(load, homes, "node1", self.drain_by_post)
+            self.drain(load, homes, "node3", self.drain_by_command)
             self.watched()
             self.kill(load, homes)
             self.seen_dead()
