@@ -20,10 +20,12 @@ mkdir -p "$folder"
 rm -rf "${folder:?}/$name" "$folder"/glmproxy*.*
 tar -xzf "$dist" -C "$folder"
 cd "$folder/$name"
+rm -f ../$log
 
-# build NAME ARGUMENT...: with the log in a file, shown when it fails.
+# build ARGUMENT...: with the log in a file, shown when it fails. What the next
+# version has not compiled again is in there from the first one.
 build() {
-	if ! dpkg-buildpackage -us -uc "$@" >../$log 2>&1; then
+	if ! dpkg-buildpackage -us -uc "$@" >>../$log 2>&1; then
 		tail -n 40 ../$log
 		echo "$0: the build failed; its log is $folder/$log" >&2
 		exit 1

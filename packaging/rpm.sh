@@ -25,7 +25,7 @@ top=$folder/top
 spec=$top/SPECS/glmproxy.spec
 log=$folder/build.log
 
-rm -rf "$top" "$folder"/glmproxy-*.rpm
+rm -rf "$top" "$log" "$folder"/glmproxy-*.rpm
 mkdir -p "$top/SOURCES" "$top/SPECS"
 cp "$dist" "$top/SOURCES/"
 tar -xzf "$dist" -C "$top" "$name/rpm/glmproxy.spec" "$name/debian/changelog"
@@ -44,7 +44,7 @@ build() {
 		--define "_buildhost localhost" \
 		--define "use_source_date_epoch_as_buildtime 1" \
 		--define "clamp_mtime_to_source_date_epoch 1" \
-		"$@" "$spec" >"$log" 2>&1; then
+		"$@" "$spec" >>"$log" 2>&1; then
 		tail -n 40 "$log"
 		echo "$0: the build failed; its log is $log" >&2
 		exit 1

@@ -13,6 +13,9 @@ from tests.system.roots import ROOT, VERSIONS, host_suite
 
 GLIBC_MOST = (2, 34)  # EL 9
 EXPOSURE_MOST = "11"  # 1.1, of the unit by itself
+COMPILED_LEAST = 200  # files of the program
+RPM_FLAGS = (" -fPIE ", " -fstack-protector-strong ",
+             " -fstack-clash-protection ", " -D_FORTIFY_SOURCE=2 ")
 PROGRAM = "usr/sbin/glmproxy"
 
 
@@ -54,14 +57,26 @@ class Lint(unittest.TestCase):
                                VERSIONS[0]))
         self.assertEqual(out.strip(), "")
 
+    def compiled(self, machine):
+        """The log of a build, once it tells of every file of the program."""
+        path = os.path.join(self.folder(machine), "build.log")
+        with open(path, encoding="utf-8") as f:
+            lines = [line for line in f if " -c -o " in line]
+        self.assertGreater(len(lines), COMPILED_LEAST)
+        return path, lines
+
     def test_build_flags(self):
-        with open(os.path.join(self.folder(host_suite()), "build.log"),
-                  encoding="utf-8") as f:
-            self.assertIn(" -c -o ", f.read())
-        output("blhc", "--all", os.path.join(self.folder(host_suite()),
-                                             "build.log"))
+        output("blhc", "--all", self.compiled(host_suite())[0])
+
+    def test_build_flags_of_rpm(self):
+        """The spec's own; blhc knows Debian's only."""
+        for line in self.compiled("rpm")[1]:
+            for flag in RPM_FLAGS:
+                self.assertIn(flag, line)
 
     def test_hardening(self):
+        # A note on control-flow protection is the linker's only if all that
+        # is linked has it: crt1.o and libc's static parts do not.
         output("hardening-check", "--nocfprotection",
                os.path.join(self.unpack_deb(), PROGRAM))
 
