@@ -5,6 +5,7 @@ The tests of a class share one machine and run in the order of their numbers:
 a life of the service from its installation to its removal.
 """
 
+import json
 import os
 import random
 import signal
@@ -12,7 +13,8 @@ import unittest
 
 from tests.system.machine import Machine, wait_until
 from tests.system.roots import VERSIONS, WORK
-from tests.system.service import CA, CONF, PORT, UNIT, Load, Service
+from tests.system.service import (CA, CONF, PORT, UNIT, UPSTREAM_PORT, Load,
+                                  Service)
 
 RUNS = int(os.environ.get("RUNS") or "2")
 # Far above the 100 ms that a quiet machine keeps (WAIT_MS=100 asks for them);
@@ -21,10 +23,44 @@ WAIT_MS = int(os.environ.get("WAIT_MS") or "3000")
 STREAM_MS = 2700  # 2,550 where nothing happens
 RESTART_MS = 3000 + 2 * STREAM_MS
 EXPOSURE_MOST = "11"
+# What an operator is told to do next.
+NEXT_STEP = "point your tool at http://127.0.0.1:%d/v1" % PORT
 ENV_FILES = 150
 ENV_PIECES = ("A", "B", "AB", "=", "A=", "B=", "\n", "\n", "'", '"', "\\",
               "\\\n", "#", ";", " ", "\t", "$", "`", "\r", "x", "\u00e9",
               "export ", "\x01", "1", "-", "$A", "${B}")
+# All that the earlier program's documents name, as they write it.
+OLD_ENV = """\
+# Required: Your API key
+SERVER_API_KEY=sk-system-env
+
+# Upstream endpoints
+UPSTREAM_BASE=https://localhost:%d/api/anthropic
+OPENAI_UPSTREAM_BASE=https://localhost:%d/api/coding/paas/v4
+
+# Forward client keys upstream (default: true)
+FORWARD_CLIENT_KEY=true
+
+# Optional: Token counting
+FORWARD_COUNT_TO_UPSTREAM=true
+COUNT_SHAPE_COMPAT=true
+
+# Optional: Model configuration
+AUTOTEXT_MODEL=glm-4.5
+AUTOVISION_MODEL=glm-4.5v
+OPENAI_MODELS_LIST_JSON=["glm-4.5","glm-4.5v"]
+MODEL_MAP_JSON={}
+
+# Token scaling configuration
+ANTHROPIC_EXPECTED_TOKENS=200000
+OPENAI_EXPECTED_TOKENS=128000
+REAL_TEXT_MODEL_TOKENS=128000
+REAL_VISION_MODEL_TOKENS=65536
+
+# Optional: Anthropic Beta features
+FORCE_ANTHROPIC_BETA=false
+DEFAULT_ANTHROPIC_BETA=prompt-caching-2024-07-31
+""" % (UPSTREAM_PORT, UPSTREAM_PORT)
 UNIT_FILES = ("/usr/lib/systemd/system/" + UNIT,
               "/lib/systemd/system/" + UNIT)
 
@@ -69,7 +105,9 @@ class Life(unittest.TestCase):
         self.assertEqual(self.service.show("ActiveState"), "active")
         self.assertIn("worker", self.service.show("StatusText"))
         self.assertEqual(self.service.version(), VERSIONS[0])
-        self.machine.run("glmproxy", "status")
+        wait_until(lambda: NEXT_STEP in self.service.journal(), NEXT_STEP)
+        self.assertIn(NEXT_STEP,
+                      self.machine.run("glmproxy", "status").stdout)
         self.machine.run("glmproxy", "check")
         self.assertIn("vocabulary: cl100k_base",
                       self.machine.run("glmproxy", "version").stdout)
@@ -160,10 +198,12 @@ class Life(unittest.TestCase):
             self.assertLessEqual(load.result[kind]["max_ms"], most, kind)
 
     def agree(self, load):
-        """Client, figures and history tell of the same requests."""
+        """Client, figures, history and log files tell of the same
+        requests."""
         sent = load.total("sent")
         self.assertEqual(self.service.chats() - load.chats_before, sent)
         self.assertEqual(load.wait_stored(sent), sent)
+        self.assertEqual(load.wait_logged(sent), sent)
 
     def repeat(self, what, operation, bound_ms, is_new_process=False):
         """Do it RUNS times under load: nothing is lost or forgotten."""
@@ -209,14 +249,16 @@ class Life(unittest.TestCase):
                     RESTART_MS, is_new_process=True)
 
     def test_25_worker_killed(self):
+        pid, before = self.service.main_pid(), self.service.deaths()
         with Load(self.service) as load:
-            for _ in range(RUNS):
-                deaths = self.service.sums()["glmproxy_process_deaths_total"]
+            for i in range(RUNS):
                 os.kill(self.service.pids_of("worker")[0], signal.SIGKILL)
-                wait_until(lambda d=deaths: self.service.sums().get(
-                    "glmproxy_process_deaths_total", 0) > d, "its death")
+                wait_until(lambda n=before + i: self.service.deaths() > n,
+                           "its death")
                 self.service.wait_calm()
                 load.flow()
+        self.assertEqual(self.service.deaths() - before, RUNS)
+        self.assertEqual(self.service.main_pid(), pid)
         self.say("%d x worker killed: %s" % (RUNS, load.text()))
         self.assertEqual(load.total("refused"), 0)
         self.assertEqual(load.double, [])
@@ -260,6 +302,27 @@ class Life(unittest.TestCase):
         self.assertGreaterEqual(stored + lost, load.total("ok"))
         self.assertLessEqual(stored + lost, chats)
 
+    def test_27_upgrade_that_refuses(self):
+        """The new program does not like the configuration: the package is
+        installed, the old program serves on until that is mended."""
+        self.addCleanup(self.service.configure)
+        old = self.service.version()
+        new = 1 - VERSIONS.index(old)
+        pid = self.service.main_pid()
+        self.service.configure(no_such_key="1")
+        self.install(new)
+        self.assertIn(VERSIONS[new],
+                      self.machine.run("glmproxy", "version").stdout)
+        self.assertEqual(self.service.show("ActiveState"), "active")
+        self.assertEqual(self.service.version(), old)
+        self.assertEqual(self.service.chat("hello")[0], 200)
+        self.service.configure()
+        self.service.systemctl("reload", UNIT)
+        wait_until(lambda: self.service.version() == VERSIONS[new],
+                   "the new version")
+        self.assertEqual(self.service.chat("hello")[0], 200)
+        self.assertEqual(self.service.main_pid(), pid)
+
     # --- what the unit promises -----------------------------------------------
 
     def drop_in(self, text):
@@ -299,13 +362,15 @@ class Life(unittest.TestCase):
             self.service.systemctl("restart", UNIT)
 
         self.addCleanup(clean)
-        self.machine.write("/etc/glmproxy/env",
-                           "SERVER_API_KEY='sk-system-env'\n"
-                           "AUTOTEXT_MODEL=\"glm-4.5\"\n")
+        self.machine.write("/etc/glmproxy/env", OLD_ENV)
         self.service.systemctl("restart", UNIT)
         for _ in range(2):
             status, body = self.service.chat("hello", key=False)
             self.assertEqual(status, 200, body)
+            models = json.loads(self.service.curl(
+                "http://127.0.0.1:%d/v1/models" % PORT)[1])["data"]
+            self.assertEqual([m["id"] for m in models],
+                             ["glm-4.5", "glm-4.5v"])
             for pid in self.service.processes():
                 with open("/proc/%d/environ" % pid, "rb") as f:
                     self.assertNotIn(b"sk-system-env", f.read())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """service.py - the installed service, its upstream and its clients."""
 
+import gzip
 import json
 import os
 import re
@@ -20,6 +21,8 @@ ENV_VALUES = os.path.join(ROOT, "build/release/tests/system/env_values")
 LOAD = os.path.join(ROOT, "build/release/tests/system/load")
 # Threads of each kind, as the clients' names for them.
 CLIENTS = {"new": 16, "kept": 16, "stream": 4}
+LOGGED = re.compile(r"(upstream_responses(?:\.\d{8}_\d{6}(?:_\d\d)?)?\.json)"
+                    r"(?:\.gz)?")
 LOST = ("refused", "reset", "eof", "stale", "truncated", "bad")
 SUM = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$", re.M)
 
@@ -140,6 +143,9 @@ class Service:
     def records_lost(self):
         return int(self.sums().get("glmproxy_records_lost_total", 0))
 
+    def deaths(self):
+        return int(self.sums().get("glmproxy_process_deaths_total", 0))
+
     def generation(self):
         return int(self.sums().get("glmproxy_generation", 0))
 
@@ -154,6 +160,27 @@ class Service:
         if r.returncode != 0:
             return None
         return sum(row["requests"] for row in json.loads(r.stdout))
+
+    def logged(self):
+        """Requests in the log files: a line for each that went upstream. None
+        while files get other names."""
+        folder = self.machine.path + "/var/log/glmproxy/"
+        names = {}
+        for name in sorted(os.listdir(folder)):
+            match = LOGGED.fullmatch(name)
+            if match:
+                # Compressed in the place of what it was made of.
+                names[match.group(1)] = name
+        n = 0
+        for name in names.values():
+            is_gzip = name.endswith(".gz")
+            try:
+                with (gzip.open if is_gzip else open)(folder + name,
+                                                      "rb") as f:
+                    n += sum(1 for _ in f)
+            except FileNotFoundError:
+                return None
+        return n
 
     def processes(self):
         """This machine's pid to the title of each."""
@@ -192,6 +219,7 @@ class Load:
         self.service.wait_calm()
         self.chats_before = self.service.chats()
         self.stored_before = self.service.stored() or 0
+        self.logged_before = self.service.logged() or 0
         self.records_lost_before = self.service.records_lost()
         self.program = self.service.machine.spawn(
             LOAD, str(PORT), *(str(n) for n in self.clients.values()),
@@ -259,12 +287,22 @@ class Load:
             kind, r["sent"], sum(r[n] for n in LOST), r["max_ms"])
             for kind, r in self.result.items())
 
-    def wait_stored(self, at_least, patience_s=20):
-        """The history's further requests, once there are enough, or at the
-        end of patience."""
+    def _wait_grown(self, count, before, at_least, patience_s):
+        """How far count() has grown, once that is enough, or at the end of
+        patience."""
         until = time.monotonic() + patience_s
         while True:
-            n = (self.service.stored() or 0) - self.stored_before
+            n = (count() or 0) - before
             if n >= at_least or time.monotonic() > until:
                 return n
             time.sleep(0.2)
+
+    def wait_stored(self, at_least, patience_s=20):
+        """The history's further requests."""
+        return self._wait_grown(self.service.stored, self.stored_before,
+                                at_least, patience_s)
+
+    def wait_logged(self, at_least, patience_s=20):
+        """The log files' further requests."""
+        return self._wait_grown(self.service.logged, self.logged_before,
+                                at_least, patience_s)
