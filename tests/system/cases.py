@@ -9,6 +9,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import unittest
 
 from tests.system.machine import Machine, wait_until
@@ -61,6 +63,14 @@ REAL_VISION_MODEL_TOKENS=65536
 FORCE_ANTHROPIC_BETA=false
 DEFAULT_ANTHROPIC_BETA=prompt-caching-2024-07-31
 """ % (UPSTREAM_PORT, UPSTREAM_PORT)
+TAKEN = "127.0.0.1:%d: bind: Address already in use" % PORT
+# Listens until its input ends.
+HOLD = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 UNIT_FILES = ("/usr/lib/systemd/system/" + UNIT,
               "/lib/systemd/system/" + UNIT)
 
@@ -440,6 +450,41 @@ class Life(unittest.TestCase):
         self.assertEqual(self.service.show("ExecMainStatus"), "78")
         self.assertEqual(self.service.show("NRestarts"), "0")
 
+    def test_36_taken_address_is_tried_again(self):
+        """A clear line at each attempt, and the service is there as soon as
+        the other program is gone."""
+        def let_go():
+            if other in self.machine.programs:
+                other.communicate(b"")
+                self.machine.programs.remove(other)
+
+        def mend():
+            self.service.systemctl("reset-failed", UNIT)
+            self.service.systemctl("start", UNIT)
+
+        self.addCleanup(mend)
+        # With the sockets that systemd keeps for it.
+        self.service.systemctl("stop", UNIT)
+        self.service.systemctl("reset-failed", UNIT)
+        other = self.machine.spawn(sys.executable, "-c", HOLD, str(PORT),
+                                   stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(let_go)
+        self.assertEqual(other.stdout.readline(), b"held\n")
+        lines = self.service.journal().count(TAKEN)
+        self.service.systemctl("start", "--no-block", UNIT)
+        wait_until(lambda: int(self.service.show("NRestarts")) >= 3,
+                   "three more attempts")
+        # Of the last attempt, while the next one waits.
+        wait_until(lambda: self.service.show("ExecMainStatus") == "69",
+                   "that status")
+        let_go()
+        wait_until(lambda: self.service.health()[0] == 200, "the service")
+        attempts = int(self.service.show("NRestarts"))
+        self.assertEqual(self.service.journal().count(TAKEN) - lines,
+                         attempts)
+        self.assertEqual(self.service.show("ActiveState"), "active")
+
     # --- the end --------------------------------------------------------------
 
     def left_over(self):
@@ -455,7 +500,7 @@ class Life(unittest.TestCase):
         """Nothing has gone wrong that was not meant to."""
         bad = [line for line in self.service.journal("-p", "info").split("\n")
                if " err " in line and not any(part in line for part in (
-                   "died: signal", "no_such_key"))]
+                   "died: signal", "no_such_key", TAKEN))]
         self.assertEqual(bad, [])
 
 

@@ -59,6 +59,7 @@ class RpmLife(Life):
     test_33_stop_waits_as_long_as_configured = None
     test_34_watchdog = None
     test_35_wrong_configuration_is_not_tried_again = None
+    test_36_taken_address_is_tried_again = None
 
     def install(self, version):
         name = os.path.basename(self.packages[version])
