@@ -485,6 +485,31 @@ class Life(unittest.TestCase):
                          attempts)
         self.assertEqual(self.service.show("ActiveState"), "active")
 
+    def test_37_socket_unit(self):
+        """A socket on a port that only root may use, as the man page has it."""
+        path = "/etc/systemd/system/glmproxy.socket"
+
+        def clean():
+            self.service.systemctl("stop", UNIT, "glmproxy.socket")
+            self.machine.run("rm", path)
+            self.service.systemctl("daemon-reload")
+            self.service.systemctl("start", UNIT)
+
+        self.addCleanup(clean)
+        self.machine.write(path, "[Socket]\nListenStream=127.0.0.1:80\n"
+                           "FileDescriptorName=proxy\n")
+        self.service.systemctl("daemon-reload")
+        self.service.systemctl("stop", UNIT)
+        self.service.systemctl("start", "glmproxy.socket")
+        # The first one starts the service.
+        for operation in (None, "reload", "restart"):
+            if operation:
+                self.service.systemctl(operation, UNIT)
+            status, _ = self.service.curl("http://127.0.0.1:80/health")
+            self.assertEqual(status, 200, operation)
+        self.assertEqual(self.service.health()[0], 0)
+        self.assertGreater(self.service.generation(), 0)
+
     # --- the end --------------------------------------------------------------
 
     def left_over(self):
