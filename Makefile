@@ -68,8 +68,8 @@ TLS_LIBS = -lmbedtls -lmbedx509 -lmbedcrypto
 
 $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
-	$(call say,CC  )$(CC) $(CFLAGS_$(BUILD)) -fPIE $(CFLAGS) -DLLHTTP_STRICT_MODE=1 \
-		-Wno-unused-parameter -I$(LLHTTP_INC) -c -o $@ $<
+	$(call say,CC  )$(CC) $(CFLAGS_$(BUILD)) $(HARD) $(CFLAGS) \
+		-DLLHTTP_STRICT_MODE=1 -Wno-unused-parameter -I$(LLHTTP_INC) -c -o $@ $<
 
 # --- the program ----------------------------------------------------------
 
