@@ -61,7 +61,8 @@ class Lint(unittest.TestCase):
         """The log of a build, once it tells of every file of the program."""
         path = os.path.join(self.folder(machine), "build.log")
         with open(path, encoding="utf-8") as f:
-            lines = [line for line in f if " -c -o " in line]
+            text = f.read().replace("\\\n", " ")
+        lines = [line for line in text.split("\n") if " -c -o " in line]
         self.assertGreater(len(lines), COMPILED_LEAST)
         return path, lines
 
