@@ -53,6 +53,7 @@ class Flood:
     def __init__(self, proxy, most=None, threads=4, body=None,
                  path="/v1/messages"):
         self.address = proxy.address
+        self.folder = proxy.dir
         self.body = body or (
             b'{"model":"glm-4.6","messages":[{"role":"user","content":'
             b'"[[say text=x in=10 out=2 cached=4]]"}],"max_tokens":9}')
@@ -69,6 +70,9 @@ class Flood:
     def _next(self):
         with self.lock:
             if self.ends or self.most == 0:
+                return False
+            # After a failure: another's proxy may get this one's port.
+            if not os.path.isdir(self.folder):
                 return False
             if self.most is not None:
                 self.most -= 1
@@ -306,7 +310,9 @@ class Counts(Helpers, Case):
         flood = Flood(proxy)
         for _ in range(5):
             (pid,) = wait_until(lambda: proxy.children("admin"), "admin")
-            wait_until(lambda: self.is_read(proxy), "a few records")
+            wait_until(lambda: self.is_read(proxy) and
+                       os.path.exists(self.db(proxy)),
+                       "a few records, and a place for them")
             os.kill(pid, signal.SIGKILL)
             wait_until(lambda: proxy.children("admin") not in ([], [pid]),
                        "another admin")
