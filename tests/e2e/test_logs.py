@@ -466,7 +466,7 @@ class Troubles(Helpers, Case):
         self.assertEqual(self.lost(self.settled(proxy)), 0)
         for log in LOGS[:2]:
             self.assertEqual(len(self.ids(disk, log)), 1500)
-        self.assertIn("are written again", proxy.process.log())
+        proxy.process.wait_log("are written again")
 
     def test_no_room_left(self):
         """A disk that stays full: losses are counted to the line."""
