@@ -274,6 +274,9 @@ class Reload(AdminCase):
     def test_request_on_its_way_is_answered(self):
         """Of a client that was connected when the old process was told."""
         with wire.Conn(self.proxy.admin) as conn:
+            # Connections are accepted in the order they came: it has this one
+            # once it has answered a later one.
+            self.assertEqual(self.get("/health").status, 200)
             old = self.proxy.children("admin")
             os.kill(self.proxy.pid, signal.SIGHUP)
             wait_until(lambda: "draining" in self.states(old), "draining")
