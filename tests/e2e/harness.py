@@ -32,7 +32,7 @@ def _program(variable, name):
 GLMPROXY = _program("GLMPROXY_BIN", "glmproxy")
 STANDIN = _program("STANDIN_BIN", "standin")
 CERTS_SH = os.path.join(ROOT, "tests/upstream/certs.sh")
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 KEY = "client-key.1"
 
 # What is passed on of our own environment: the rest could set configuration.

@@ -13,9 +13,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", "release")
-PROGRAM = os.path.join(ROOT, "build", BUILD, "standin")
+PROGRAM = os.path.join(ROOT, os.environ.get(
+    "STANDIN_BIN", os.path.join("build", BUILD, "standin")))
 CERTS = os.path.join(ROOT, "tests", "upstream", "certs.sh")
-DEADLINE_S = 20
+DEADLINE_S = 30
 
 MESSAGES = "/api/anthropic/v1/messages"
 COUNT = MESSAGES + "/count_tokens"

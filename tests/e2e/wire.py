@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 30.0
 
 
 class WireError(Exception):
