@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The history: what is in it, and that nothing that happens to it matters."""
 
+import contextlib
 import csv
 import fcntl
 import glob
@@ -712,17 +713,27 @@ class Trouble(Helpers, unittest.TestCase):
             flood.ends = True
             flood.join()
             proxy.remove()
-            if os.path.exists(self.path):
+            if self.has_begun():
                 self.check_whole_at(total)
                 total = one(self.path, "SELECT coalesce(sum(requests), 0) "
                             "FROM minute")
+            else:
+                self.assertEqual(total, 0)
         proxy = self.proxy()
         self.chats(proxy)
         self.settled(proxy)
         self.assertEqual(self.sums(proxy), total + 20)
 
-    def check_whole_at(self, least):
+    def has_begun(self):
+        """Whether there is a database, with tables."""
+        if not os.path.exists(self.path):
+            return False
         # Who comes first after a kill recovers what is in the log.
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            return db.execute("SELECT count(*) FROM sqlite_master "
+                              "WHERE name = 'minute'").fetchone()[0] == 1
+
+    def check_whole_at(self, least):
         db = sqlite3.connect(self.path)
         self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(),
                          [("ok",)])

@@ -3,7 +3,8 @@
 // what it violates, what it asks the user; and requests to the proxy.
 import assert from "node:assert/strict";
 
-const WAIT_MS = 15000;
+const WAIT_MS = 30000;
+const ENDLESS = "[[text words=2000 delay=60]]";
 
 export class Bench {
 	constructor(browser) {
@@ -72,16 +73,31 @@ export class Bench {
 	}
 
 	// A chat by way of the proxy; its status.
-	async chat(model, { text = "hello", key = "client-key.1", stream = false, dialect = "o" } = {}) {
+	async chat(model, { text = "hello", key = "client-key.1", stream = false, dialect = "o", signal } = {}) {
 		const path = dialect === "o" ? "/v1/chat/completions" : "/v1/messages";
 		const r = await fetch(this.proxy + path, {
 			method: "POST",
+			signal,
 			headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
 			body: JSON.stringify({ model, max_tokens: 1000, stream,
 				messages: [{ role: "user", content: text }] }),
 		});
 		await r.text();
 		return r.status;
+	}
+
+	// A stream that is under way until what is done beside it is done.
+	async beside(model, options, work) {
+		const left = new AbortController();
+		const chat = this.chat(model, { ...options, text: ENDLESS, stream: true,
+			signal: left.signal });
+		chat.catch(() => {});
+		try {
+			await work();
+		} finally {
+			left.abort();
+		}
+		await assert.rejects(chat, { name: "AbortError" });
 	}
 }
 

@@ -83,9 +83,8 @@ async function hostileNames(bench) {
 	await text(page, "#detail-body", (t) => t.includes(HOSTILE[1]));
 	await page.goto(`${bench.admin}/#/overview?range=15m`);
 	await text(page, "#models", (t) => t.includes(HOSTILE[0]));
-	const slow = bench.chat(HOSTILE[0], { dialect: "a", stream: true, text: "[[text words=30 delay=60]]" });
-	await text(page, "#live", (t) => t.includes(HOSTILE[0]));
-	await slow;
+	await bench.beside(HOSTILE[0], { dialect: "a" },
+		() => text(page, "#live", (t) => t.includes(HOSTILE[0])));
 	await page.goto(`${bench.admin}/#/requests?model=${encodeURIComponent(HOSTILE[1])}&client=%3Cb%3E`);
 	await text(page, "#requests", (t) => t === "There is no such request.");
 	assert.equal(await page.inputValue("#filters [name=model]"), HOSTILE[1]);
