@@ -2,8 +2,9 @@
 /*
  * swar.h - eight bytes at a time in one register.
  *
- * A mask has the top bit set in every byte that was found. Bytes above the
- * first found one may be marked wrongly; the first mark is always right.
+ * A mask has the top bit set in every byte that was found. Unless it says
+ * "exactly", bytes above the first found one may be marked wrongly; the first
+ * mark is always right.
  */
 #ifndef BASE_SWAR_H
 #define BASE_SWAR_H
@@ -34,6 +35,20 @@ swar_equal(uint64_t w, uint8_t c)
 {
 	w ^= SWAR_ALL(c);
 	return (w - SWAR_ALL(1)) & ~w & SWAR_TOP;
+}
+
+/* Bytes that are 0, each marked exactly. */
+static inline uint64_t
+swar_zeros(uint64_t w)
+{
+	return ~((w & ~SWAR_TOP) + ~SWAR_TOP) & ~w & SWAR_TOP;
+}
+
+/* The marks of a mask as the lowest eight bits, the first byte's the lowest. */
+static inline uint64_t
+swar_bits(uint64_t mask)
+{
+	return (mask >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
 /* Bytes that cannot be copied unseen into or out of a JSON string: controls,

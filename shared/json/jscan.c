@@ -2,8 +2,10 @@
 /* jscan.c - strict, incremental JSON validation in constant memory. */
 #include "shared/json/jscan.h"
 
-#include "shared/base/swar.h"
 #include "shared/base/utf8.h"
+#include "shared/json/jplain.h"
+
+#define CODE_ESCAPE 6 /* \u000a */
 
 enum state {
 	ST_VALUE,      /* a value must follow */
@@ -247,30 +249,6 @@ scan_after(struct jscan *s, const char *p, const char *end)
 	return p + 1;
 }
 
-/* To the first byte that is not plain ASCII text. */
-static const char *
-skip_plain(const char *p, const char *end)
-{
-	while (end - p >= SWAR_BYTES) {
-		const uint64_t mask = swar_json_special(swar_load(p));
-
-		if (mask != 0)
-			return p + swar_first(mask);
-		p += SWAR_BYTES;
-	}
-	while (p < end && (uint8_t)*p >= 0x20 && (uint8_t)*p < 0x80 &&
-		*p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
-static bool
-is_short_escape(char c)
-{
-	return c == 'n' || c == '"' || c == '\\' || c == 't' || c == '/' ||
-		c == 'r' || c == 'b' || c == 'f';
-}
-
 /* The first byte of a sequence that is not there as a whole, or is wrong. */
 static const char *
 enter_utf8(struct jscan *s, const char *p)
@@ -282,27 +260,50 @@ enter_utf8(struct jscan *s, const char *p)
 	return p + 1;
 }
 
+static bool
+is_hex(char c)
+{
+	const char letter = (char)(c | 0x20);
+
+	return is_digit(c) || (letter >= 'a' && letter <= 'f');
+}
+
+/* At p is the escape of a code unit, in this piece as a whole. */
+static bool
+is_code_escape(const char *p, const char *end)
+{
+	return end - p >= CODE_ESCAPE && p[0] == '\\' && p[1] == 'u' &&
+		is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) && is_hex(p[5]);
+}
+
+/* The closing quote at p. */
+static const char *
+end_string(struct jscan *s, const char *p)
+{
+	s->state = s->is_key ? ST_COLON : ST_AFTER;
+	if (s->bones != NULL && p - s->string >= JBONES_LONG)
+		jbones_cut(s->bones, (size_t)(s->string - s->text),
+			(size_t)(p - s->string));
+	return p + 1;
+}
+
 /* Sequences that lie in this piece as a whole are dealt with here; the states
  * for escapes and UTF-8 are for those that are cut or wrong. */
 static const char *
 scan_string(struct jscan *s, const char *p, const char *end)
 {
-	while ((p = skip_plain(p, end)) < end) {
-		if (*p == '"') {
-			s->state = s->is_key ? ST_COLON : ST_AFTER;
-			if (s->bones != NULL && p - s->string >= JBONES_LONG)
-				jbones_cut(s->bones,
-					(size_t)(s->string - s->text),
-					(size_t)(p - s->string));
-			return p + 1;
-		}
+	while ((p = jplain_skip(p, end)) < end) {
+		if (*p == '"')
+			return end_string(s, p);
 		if (*p == '\\') {
-			if (end - p < 2 || !is_short_escape(p[1])) {
-				s->state = ST_ESCAPE;
-				return p + 1;
-			}
-			p += 2;
-			continue;
+			const char *const from = p;
+
+			while (is_code_escape(p, end))
+				p += CODE_ESCAPE;
+			if (p > from)
+				continue;
+			s->state = ST_ESCAPE;
+			return p + 1;
 		}
 		if ((uint8_t)*p < 0x20)
 			return fail_at(s, p, WHY_CONTROL);
@@ -324,7 +325,7 @@ scan_escape(struct jscan *s, const char *p, const char *end)
 	if (*p == 'u') {
 		s->state = ST_HEX;
 		s->sub = 4;
-	} else if (is_short_escape(*p)) {
+	} else if (jplain_is_short_escape(*p)) {
 		s->state = ST_STRING;
 	} else {
 		return fail_at(s, p, WHY_ESCAPE);
@@ -336,9 +337,7 @@ static const char *
 scan_hex(struct jscan *s, const char *p, const char *end)
 {
 	for (; p < end && s->sub > 0; p++, s->sub--) {
-		const char letter = (char)(*p | 0x20);
-
-		if (!is_digit(*p) && (letter < 'a' || letter > 'f'))
+		if (!is_hex(*p))
 			return fail_at(s, p, WHY_ESCAPE);
 	}
 	if (s->sub == 0)

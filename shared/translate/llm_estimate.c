@@ -42,13 +42,6 @@ count_tops(uint64_t tops)
 	return (tops >> 7) * SWAR_ALL(1) >> 56;
 }
 
-/* The top bits of bytes that are 0. */
-static uint64_t
-zeros(uint64_t x)
-{
-	return ~((x & ~SWAR_TOP) + ~SWAR_TOP) & ~x & SWAR_TOP;
-}
-
 /* Bytes outside of ASCII, but for those of Cyrillic characters. */
 static uint64_t
 count_other(struct span s)
@@ -62,7 +55,7 @@ count_other(struct span s)
 		if ((w & SWAR_TOP) == 0)
 			continue;
 		n += count_tops(w & SWAR_TOP);
-		cyrillic += count_tops(zeros(
+		cyrillic += count_tops(swar_zeros(
 			(w & SWAR_ALL(CYRILLIC_MASK)) ^ SWAR_ALL(CYRILLIC)));
 	}
 	for (; i < s.n; i++) {

@@ -139,10 +139,57 @@ test_put_bytes(void **state)
 	buf_fini(&out);
 }
 
+/* By the table of RFC 3629, section 4. */
+static unsigned
+len_by_ranges(const uint8_t *p)
+{
+	static const struct {
+		uint8_t first, last; /* of the lead byte */
+		uint8_t low, high;   /* of the byte behind it */
+		unsigned len;
+	} rows[] = {
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (p[0] < rows[i].first || p[0] > rows[i].last)
+			continue;
+		if (p[1] < rows[i].low || p[1] > rows[i].high)
+			return 0;
+		if (rows[i].len == 3 && (p[2] < 0x80 || p[2] > 0xbf))
+			return 0;
+		return rows[i].len;
+	}
+	return 0;
+}
+
+/* All three bytes there are, as a whole text and in front of more. */
+static void
+test_every_three_bytes(void **state)
+{
+	(void)state;
+	for (uint32_t w = 0x800000; w <= 0xffffff; w++) {
+		const uint8_t b[] = { (uint8_t)(w >> 16), (uint8_t)(w >> 8),
+			(uint8_t)w };
+		const char *const p = (const char *)b;
+		const unsigned want = len_by_ranges(b);
+
+		/* Two bytes alone take another way. */
+		if (utf8_seq_len(p, p + 3) != want ||
+			(want != 3 && utf8_seq_len(p, p + 2) != want))
+			fail_msg("%06x", w);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_three_bytes),
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_every_position),
 		cmocka_unit_test(test_put_and_back),
