@@ -73,6 +73,15 @@ def wait_until(check, what, timeout=DEADLINE_S):
         time.sleep(0.002)
 
 
+def proc_file(pid, name):
+    """A file of /proc/PID; b"" of a process that has left meanwhile."""
+    try:
+        with open("/proc/%d/%s" % (pid, name), "rb") as f:
+            return f.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def clean_env(**more):
     env = {n: os.environ[n] for n in PASSED_ENV if n in os.environ}
     env.update(more)

@@ -12,7 +12,8 @@ import unittest
 from tests.e2e import wire
 from tests.e2e.attack import AttackCase
 from tests.e2e.chat import DIALECTS, ask, user
-from tests.e2e.harness import Proxy, as_bytes, post_fields, wait_until
+from tests.e2e.harness import (Proxy, as_bytes, post_fields, proc_file,
+                               wait_until)
 
 
 class Chaos(AttackCase):
@@ -307,8 +308,7 @@ class KeysInLogs(AttackCase):
         for title in ("worker", "admin"):
             for pid in proxy.children(title) + [proxy.pid]:
                 for name in ("cmdline", "environ"):
-                    with open("/proc/%d/%s" % (pid, name), "rb") as f:
-                        self.assertNotIn(b"Very", f.read())
+                    self.assertNotIn(b"Very", proc_file(pid, name))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Whose key goes where."""
 
+import contextlib
 import hashlib
 import os
 import unittest
 
 from tests.e2e import wire
 from tests.e2e.chat import DIALECTS, ask, user
-from tests.e2e.harness import Case, Proxy, run_program
+from tests.e2e.harness import Case, Proxy, proc_file, run_program
 
 SERVER_KEY = "server.secret-51f2"
 CLIENT_KEY = "client.secret-77aa"
@@ -42,14 +43,15 @@ class KeyCase(Case):
                 path = os.path.join(folder, name)
                 if name.startswith(("key", "glmproxy.conf", "clients")):
                     continue
-                with open(path, "rb") as f:
+                # Some files last for a moment only.
+                with contextlib.suppress(FileNotFoundError), (
+                        open(path, "rb")) as f:
                     texts[path] = f.read().decode("latin-1")
         for pid in [proxy.pid] + proxy.children("worker") + (
                 proxy.children("admin")):
             for name in ("cmdline", "environ"):
-                with open("/proc/%d/%s" % (pid, name), "rb") as f:
-                    texts["%s of %d" % (name, pid)] = f.read().decode(
-                        "latin-1")
+                texts["%s of %d" % (name, pid)] = proc_file(
+                    pid, name).decode("latin-1")
         for where, text in texts.items():
             for secret in secrets:
                 self.assertNotIn(secret, text, where)

@@ -16,7 +16,7 @@ import time
 import unittest
 
 from tests.e2e import harness, wire
-from tests.e2e.harness import wait_until
+from tests.e2e.harness import proc_file, wait_until
 from tests.e2e.test_process import ProcessCase
 
 # As the service manager does it: descriptors from 3 on, meant for one process.
@@ -114,11 +114,7 @@ class Upgrade(ProcessCase):
         at = self.signal(signal.SIGHUP)
         self.wait_log(r"ready: .*generation 4", at)
         for pid in [proxy.pid] + self.workers() + self.admin():
-            try:
-                with open("/proc/%d/environ" % pid, "rb") as f:
-                    text = f.read()
-            except FileNotFoundError:  # of the generation before
-                continue
+            text = proc_file(pid, "environ")
             self.assertNotIn(b"sk-handed-over", text)
             self.assertNotIn(b"GLMPROXY__", text)
         self.assertNotIn("sk-handed-over", self.log())
