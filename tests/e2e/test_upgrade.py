@@ -17,7 +17,7 @@ import unittest
 
 from tests.e2e import harness, wire
 from tests.e2e.harness import proc_file, wait_until
-from tests.e2e.test_process import ProcessCase
+from tests.e2e.test_process import ProcessCase, is_gone
 
 # As the service manager does it: descriptors from 3 on, meant for one process.
 HAND_OVER = """
@@ -33,14 +33,6 @@ os.execv(argv[0], argv)
 """
 HIGH_FD = 100  # out of the way of those
 DRAIN = signal.SIGRTMIN + 1
-
-
-def is_running(pid):
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class Upgrade(ProcessCase):
@@ -170,7 +162,7 @@ class Upgrade(ProcessCase):
         self.expected.append(r"worker \d \(pid \d+\) died: signal 9")
         for n in range(2, 5):
             at = self.signal(signal.SIGUSR2)
-            os.kill(self.workers()[0], signal.SIGKILL)
+            wait_until(self.kill_one, "a worker to kill")
             self.wait_log(r"ready: .*generation %d" % n, at)
             self.ask()
         wait_until(lambda: len(self.workers()) == 2, "two workers")
@@ -182,10 +174,19 @@ class Upgrade(ProcessCase):
 
         wait_until(lambda: count() == 3, "two workers and an admin process")
 
+    def kill_one(self):
+        """The oldest may just have left by itself."""
+        for pid in self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return False
+
     def test_live_connection_survives(self):
-        proxy = self.start_copy()
+        proxy = self.start_copy(client_header_timeout_s="60")
         with proxy.connect() as slow:
             slow.send(b"GET /v1/models HTTP/1.1\r\n")
+            self.ask()  # connections are accepted in order
             at = self.signal(signal.SIGUSR2)
             self.wait_log(r"ready: .*generation 2", at)
             slow.send(b"Host: localhost\r\nConnection: close\r\n\r\n")
@@ -331,15 +332,17 @@ class Manager(ProcessCase):
 
     def die(self, proxy):
         """The master and, as the manager does it, all that are left."""
-        pids = [proxy.pid] + self.workers() + self.admin()
-        self.expected.append("the master is gone")
+        pids = [proxy.pid] + self.workers() + wait_until(
+            self.admin, "the admin process")
+        # The latter of an admin process that was not ready yet.
+        self.expected += ["the master is gone", "ready byte: Broken pipe"]
         for pid in pids:
             # Some leave by themselves when the first is gone.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         proxy.process.popen.wait()
         # They have no parent any more.
-        wait_until(lambda: not any(is_running(p) for p in pids),
+        wait_until(lambda: all(is_gone(p) for p in pids),
                    "the end of all")
 
     def live_again(self, proxy):
