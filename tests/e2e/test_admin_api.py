@@ -83,8 +83,17 @@ class ApiCase(Case):
         return wire.fetch((proxy or self.proxy).admin, "GET",
                           path + ("?" + query if query else ""))
 
+    def in_time(self, path, proxy=None, **fields):
+        """An answer: on a busy machine a question may outlast its limit, which
+        is said, and is asked again."""
+        def look():
+            r = self.ask(path, proxy, **fields)
+            return None if (r.status == 503 and
+                            b"narrow the range" in r.body) else r
+        return wait_until(look, "an answer of %s in time" % path)
+
     def good(self, path, proxy=None, **fields):
-        r = self.ask(path, proxy, **fields)
+        r = self.in_time(path, proxy, **fields)
         self.assertEqual(r.status, 200, r.body)
         return r.json()
 
@@ -112,6 +121,10 @@ class Interface(ApiCase):
         super().setUpClass()
         cls.document = Document(cls.proxy.admin)
 
+    def setUp(self):
+        super().setUp()
+        self.wait_rows(0)
+
     def check(self, path, value, status="200"):
         self.assertEqual(self.document.faults(
             value, self.document.answer(path, status)["schema"]), [], path)
@@ -136,7 +149,7 @@ class Interface(ApiCase):
         for path in ("/api/overview", "/api/live", "/api/workers",
                      "/api/config", "/api/usage", "/api/calibration",
                      "/api/quota", "/api/requests"):
-            r = self.ask(path)
+            r = self.in_time(path)
             self.assertEqual(r.status, 200, path)
             self.assertEqual(r.get("content-type"), "application/json")
             self.assertEqual(r.get("cache-control"), "no-store")
@@ -223,7 +236,7 @@ class Interface(ApiCase):
                 ("/api/requests/1/2", "a number")):
             r = self.ask(path)
             if why is None:
-                self.assertEqual(r.status, 200, path)
+                self.assertEqual(self.in_time(path).status, 200, path)
                 continue
             self.assertEqual(r.status, 400, path)
             self.assertIn(why, r.json()["error"], path)
@@ -231,10 +244,12 @@ class Interface(ApiCase):
     def test_hostile_names_are_text(self):
         for name in HOSTILE:
             self.chat(name)
-        self.wait_rows(len(HOSTILE))
-        raw = self.ask("/api/requests", limit="500")
-        asked = {r["asked"] for r in raw.json()["requests"]}
-        self.assertLessEqual(set(HOSTILE), asked)
+
+        def all_asked():
+            # Other tests have left rows, too: their number tells nothing.
+            rows = self.good("/api/requests", limit="500")["requests"]
+            return set(HOSTILE) <= {r["asked"] for r in rows}
+        wait_until(all_asked, "a row of each name")
         names = {g["name"] for g in self.good(
             "/api/totals", group="model")["groups"]}
         for name in HOSTILE:
@@ -251,8 +266,10 @@ class Interface(ApiCase):
         now = wait_until(
             lambda: [o for o in [self.good("/api/overview")]
                      if o["totals"]["output_tokens"] ==
-                     before["totals"]["output_tokens"] + 60],
-            "the tokens of three chats")[0]
+                     before["totals"]["output_tokens"] + 60
+                     and o["rates"]["last_60s"]["requests_per_s"] > 0
+                     and o["first_byte_ms"]["count"] >= 3],
+            "the tokens of three chats, seen by a sample")[0]
         self.assertEqual(now["totals"]["requests"],
                          before["totals"]["requests"] + 3)
         self.assertEqual(now["totals"]["input_tokens"],

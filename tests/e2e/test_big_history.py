@@ -21,6 +21,8 @@ FILE = os.path.join(ROOT, "build", "big", "history-%d.db" % ROWS)
 LIMIT_MS = 200
 SLACK_MS = 100
 TIMES = 3
+# Where all are refused and the machine may be what is too slow.
+MOST = 3 if ROWS > 200000 else 10
 
 MODEL = "glm-4.6"
 FILTERS = (
@@ -83,6 +85,12 @@ class Big(unittest.TestCase):
                        path + "?" + urllib.parse.urlencode(fields))
         return r, (time.monotonic() - begin) * 1000
 
+    def good(self, path, fields):
+        """Its answer; a busy machine may make it late some times."""
+        return wait_until(
+            lambda: [r for r, _ in [self.ask(path, fields)]
+                     if r.status == 200], "an answer of %s" % path)[0].json()
+
     def ask_once(self, path, fields):
         r, ms = self.ask(path, fields)
         if r.status == 503:
@@ -96,8 +104,10 @@ class Big(unittest.TestCase):
         refused = []
         for path, fields in questions():
             # The best of some: others use this machine as well.
-            status, ms = min(self.ask_once(path, fields)
-                             for _ in range(TIMES))
+            answers = [self.ask_once(path, fields) for _ in range(TIMES)]
+            while min(answers)[0] == 503 and len(answers) < MOST:
+                answers.append(self.ask_once(path, fields))
+            status, ms = min(answers)
             told.append((ms, path, fields, status))
             if status == 503:
                 refused.append((path, fields))
@@ -161,18 +171,16 @@ class Big(unittest.TestCase):
         print("\nadmin page: %s" % driver.play("firstPaint"), flush=True)
 
     def test_sums_are_those_of_the_rows(self):
-        r, _ = self.ask("/api/totals", {"from": -8 * 86400,
-                                        "group": "client", "limit": 5})
-        body = r.json()
+        body = self.good("/api/totals", {"from": -8 * 86400,
+                                         "group": "client", "limit": 5})
         self.assertEqual(len(body["groups"]), 6)
         self.assertTrue(body["groups"][-1]["is_rest"])
         for key in ("requests", "failed", "input_tokens", "output_tokens"):
             self.assertEqual(sum(g[key] for g in body["groups"]),
                              body["all"][key])
-        r, _ = self.ask("/api/series", {
+        series = self.good("/api/series", {
             "from": -8 * 86400, "step": "hour", "group": "client",
             "limit": 5})
-        series = r.json()
         if series["from_s"] == body["from_s"]:
             self.assertEqual(sum(sum(s["requests"])
                                  for s in series["series"]),
