@@ -428,7 +428,11 @@ class Proxy:
 
 
 def _links(folder):
-    for name in os.listdir(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError:  # of a process that has left meanwhile
+        return
+    for name in names:
         try:
             yield os.readlink(os.path.join(folder, name))
         except OSError:

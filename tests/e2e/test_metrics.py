@@ -168,7 +168,8 @@ class Times(Figures):
         return value("_count"), value("_sum"), dict(zip(bounds, steps))
 
     def test_a_stream(self):
-        self.chat("slow head=150 first=150 delay=40 words=5 per=1",
+        # Longer gaps than a busy machine is late.
+        self.chat("slow head=150 first=1000 delay=40 words=50 per=1",
                   stream=True)
         labels = {"route": "chat", "stream": "yes"}
         n, first_s, steps = self.histogram(
