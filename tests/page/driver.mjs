@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 import { cases } from "./cases.mjs";
 import { Bench } from "./bench.mjs";
 
-const CASE_MS = 45000;
+const CASE_MS = 180000;
 
 const browser = await chromium.launch({
 	executablePath: process.env.CHROMIUM,
