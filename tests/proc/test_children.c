@@ -14,7 +14,7 @@
 #include "shared/sys/log.h"
 #include "tests/lib/t.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
 #define LOG_MAX     65536
 
 /* --- what a child does, fixed before the fork ----------------------------- */
@@ -81,10 +81,10 @@ child_main(const struct link *link)
 		count_files(link);
 		break;
 	case ORDERS:
-		link_ready(link);
-		if (write(link->ready_fd, "RxDU", 4) != 4 ||
-			!link_order(link, LINK_DRAIN))
+		/* At once: the pipe of a worker is closed behind the R. */
+		if (write(link->ready_fd, "RxDU", 4) != 4)
 			check_fail("order", "child.c", 1);
+		(void)link_order(link, LINK_DRAIN);
 		serve(link);
 		break;
 	case SERVE:
@@ -124,11 +124,13 @@ setup(void **state)
 	f.shm = shm_create(&f.shm_fd, &err);
 	assert_non_null(f.shm);
 	assert_ok(children_init(&f.c, f.shm, &err), &err);
+	/* Longer than a busy machine lets a child wait; where the limits are
+	 * to be reached, a test sets its own. */
 	f.c.limits = (struct child_limits){
-		.ready_ms = 200,
-		.stuck_ms = 300,
-		.abort_ms = 50,
-		.young_ms = 10000,
+		.ready_ms = DEADLINE_MS,
+		.stuck_ms = DEADLINE_MS,
+		.abort_ms = DEADLINE_MS,
+		.young_ms = 2 * DEADLINE_MS,
 		.backoff_min_ms = 10,
 		.backoff_max_ms = 40,
 	};
@@ -316,6 +318,8 @@ test_silent_child_is_killed(void **state)
 {
 	struct fixture *const f = *state;
 
+	f->c.limits.stuck_ms = 300;
+	f->c.limits.abort_ms = 50;
 	add(f, 1, HANG);
 	turn_until(f, restarts(f) == 1);
 	assert_non_null(strstr(log_text(f), "does not answer: aborting it"));
@@ -328,6 +332,7 @@ test_child_that_never_is_ready_is_aborted(void **state)
 {
 	struct fixture *const f = *state;
 
+	f->c.limits.ready_ms = 200;
 	add(f, 1, NEVER_READY);
 	turn_until(f, restarts(f) == 1);
 	assert_non_null(strstr(

@@ -16,7 +16,7 @@
 #include "shared/sys/proc.h"
 #include "tests/lib/t.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
 #define LOG_MAX     65536
 
 /* --- the children: what they do stands in memory that the test shares ----- */
