@@ -11,6 +11,7 @@ from tests.e2e.harness import Case, as_bytes, certs, post_fields, wait_until
 
 TICKS_S = os.sysconf("SC_CLK_TCK")
 WATCH_S = 0.3  # how long a worker is watched for spinning
+WATCHES = 8
 ANSWER = as_bytes({
     "id": "1", "created": 1, "model": "m", "choices": [{
         "index": 0, "finish_reason": "stop",
@@ -102,9 +103,13 @@ class AttackCase(Case):
     def check_idle(self, proxy=None):
         """The worker sleeps: it does not turn over an event for ever."""
         pid = self.worker(proxy)
-        before = cpu_s(pid)
-        select.select([], [], [], WATCH_S)
-        self.assertLess(cpu_s(pid) - before, WATCH_S / 4, "the worker spins")
+        used = []
+        # What is still to be done on a slow machine ends; spinning does not.
+        while len(used) < WATCHES and min(used, default=1) >= WATCH_S / 4:
+            before = cpu_s(pid)
+            select.select([], [], [], WATCH_S)
+            used.append(cpu_s(pid) - before)
+        self.assertLess(min(used), WATCH_S / 4, "the worker spins")
 
     def check_clean(self, proxy=None):
         """Nothing is left of what has been."""

@@ -62,7 +62,7 @@ class Leftovers(AttackCase):
     """Nothing of an earlier request is seen in a later one."""
 
     config = {"cors_origins": "https://app.example",
-              "client_header_timeout_s": "1"}
+              "client_header_timeout_s": "3"}
 
     FIRST = (b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
              b"x-api-key: k\r\nOrigin: https://app.example\r\n"
@@ -142,8 +142,7 @@ class HalfStates(AttackCase):
             conn.send(b"POST /v1/messages HTTP/1.1\r\n")
             self.assertEqual(conn.response().status, 408)
             self.assertEqual(conn.ends(), b"")
-        self.assertEqual(self.metric('client_drops_total{reason="head"}'),
-                         before + 1)
+        self.wait_metric('client_drops_total{reason="head"}', before + 1)
 
     def test_body_stops(self):
         before = self.metric('client_drops_total{reason="body"}')
@@ -154,8 +153,7 @@ class HalfStates(AttackCase):
             r = conn.response()
             self.assertEqual(r.status, 408)
             self.assertEqual(conn.ends(), b"")
-        self.assertEqual(self.metric('client_drops_total{reason="body"}'),
-                         before + 1)
+        self.wait_metric('client_drops_total{reason="body"}', before + 1)
 
     def test_refused_and_stays(self):
         """The answer is there; the client neither reads on nor leaves."""
@@ -286,6 +284,7 @@ class FewDescriptors(AttackCase):
         with proxy.connect() as conn:
             conn.request("GET", "/health")
             conn.response("GET")
+            self.wait_metric("client_connections", 1, proxy)
             taken = {int(f) for f in os.listdir("/proc/%d/fd" % pid)}
             n = min(set(range(len(taken) + 1)) - taken)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (n, n))
