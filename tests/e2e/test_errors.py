@@ -546,8 +546,8 @@ class FromTheProxy(ErrorCase):
 
 
 class SlowClients(ErrorCase):
-    config = {"client_header_timeout_s": "1", "client_body_timeout_s": "1",
-              "keepalive_timeout_s": "1"}
+    config = {"client_header_timeout_s": "3", "client_body_timeout_s": "3",
+              "keepalive_timeout_s": "3"}
 
     # row_016
     def test_slow_requests(self):

@@ -9,7 +9,8 @@ from tests.e2e.chat import DIALECTS, user
 from tests.e2e.harness import Case, as_bytes, post_fields
 
 HEARTBEAT_S = 15.0  # SESSION_HEARTBEAT_MS
-LIMIT_S = HEARTBEAT_S + 1.5
+LIMIT_S = HEARTBEAT_S + 4
+LATE_S = 3  # on a busy machine
 
 
 class Heartbeats(Case):
@@ -25,8 +26,8 @@ class Heartbeats(Case):
                       model="glm-4.6" + upstream)
         got = []
         with self.proxy.connect(timeout=LIMIT_S + 10) as c:
-            c.request("POST", d.path, post_fields(), as_bytes(body))
             begin = time.monotonic()
+            c.request("POST", d.path, post_fields(), as_bytes(body))
             head = c.read_head()
             got.append((time.monotonic() - begin, head.status))
             if stream and head.status == 200:
@@ -37,12 +38,16 @@ class Heartbeats(Case):
                             b"".join(c.pieces(head))))
         return got
 
+    def check_at(self, at, expected):
+        self.assertGreater(at, expected - 0.5)
+        self.assertLess(at, expected + LATE_S)
+
     def check_silent_from_the_start(self, client, upstream):
         """Committed by the first sign of life, then told of the time-out."""
         got = self.wait_for(client, upstream, "no_head")
         at, status = got[0]
         self.assertEqual(status, 200)
-        self.assertAlmostEqual(at, HEARTBEAT_S, delta=1)
+        self.check_at(at, HEARTBEAT_S)
         self.assertEqual([e.name for _, e in got[1:-1]], [":"])
         self.check_time_out(client, got)
 
@@ -51,13 +56,13 @@ class Heartbeats(Case):
         beats = [(t, e) for t, e in got[1:] if t > HEARTBEAT_S - 1]
         self.assertEqual(len(beats), 2, beats)
         at, e = beats[0]
-        self.assertAlmostEqual(at, HEARTBEAT_S, delta=1)
+        self.check_at(at, HEARTBEAT_S)
         self.assertEqual(e.name, "ping" if client == "A" else ":")
         self.check_time_out(client, got)
 
     def check_time_out(self, client, got):
         at, last = got[-1]
-        self.assertAlmostEqual(at, LIMIT_S, delta=1)
+        self.check_at(at, LIMIT_S)
         error = last.json()["error"]
         if client == "A":
             self.assertEqual(last.name, "error")
@@ -68,7 +73,7 @@ class Heartbeats(Case):
     def check_unstreamed(self, client):
         got = self.wait_for(client, "-anthropic", "no_head", False)
         self.assertEqual(got[0][1], 504)
-        self.assertAlmostEqual(got[0][0], LIMIT_S, delta=1)
+        self.check_at(got[0][0], LIMIT_S)
 
     def test_all(self):
         jobs = [(self.check_unstreamed, (c,)) for c in "OA"]

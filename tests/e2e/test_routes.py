@@ -5,7 +5,7 @@ import json
 import unittest
 
 from tests.e2e.chat import DIALECTS, Tool, ask, image, user
-from tests.e2e.harness import Case
+from tests.e2e.harness import Case, wait_until
 
 
 class Models(Case):
@@ -337,12 +337,18 @@ class CountTokens(Case):
 
 class Admin(Case):
 
+    def counted(self):
+        """The figures when all that was asked is counted."""
+        wait_until(lambda: self.proxy.metrics()[
+            "glmproxy_client_connections"] == 0, "all clients to have left")
+        return self.proxy.metrics()
+
     def test_metrics(self):
-        before = self.proxy.metrics()
+        before = self.counted()
         a = ask(self.proxy.address, "O", DIALECTS["O"].body(
             user("[[say text=x in=100 cached=40 out=7]]"), stream=True))
         self.assertTrue(a.ended)
-        after = self.proxy.metrics()
+        after = self.counted()
         self.assertLessEqual(set(before), set(after))
 
         def grown(name):

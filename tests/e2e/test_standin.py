@@ -363,7 +363,7 @@ class Records(unittest.TestCase):
         self.assertEqual(self.up.last()["body_hex"], "ff00")
 
     def test_abort_is_seen(self):
-        body = cases.o(cases.user("[[many n=50 delay=50]]"), stream=True)
+        body = cases.o(cases.user("[[many n=400 delay=50]]"), stream=True)
         s = self.up.raw_post(CHAT, body, read=False)
         s.recv(1000)
         self.assertEqual(self.up.stats()["in_flight"], 1)
@@ -371,7 +371,7 @@ class Records(unittest.TestCase):
         s.close()
         record = wait_for("the abort", lambda: self.up.last()["closed_by_peer_ms"] and self.up.last())
         self.assertEqual(record["end"], "aborted")
-        self.assertLess(record["closed_by_peer_ms"] - before, 500)
+        self.assertLess(record["closed_by_peer_ms"] - before, 3000)
         stats = self.up.stats()
         self.assertEqual((stats["in_flight"], stats["aborted"]), (0, 1))
         self.assertEqual(stats["last_abort_ms"], record["closed_by_peer_ms"])

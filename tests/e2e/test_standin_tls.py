@@ -135,7 +135,7 @@ class Tls(Base):
         with socket.create_connection(("127.0.0.1", self.up.port), 20) as s:
             s.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
             receive_all(s)
-        self.assertEqual(self.up.stats()["handshakes_failed"], n + 1)
+        wait_for("the failure", lambda: self.up.stats()["handshakes_failed"] == n + 1)
 
 
 class TlsRsa(Tls):

@@ -8,7 +8,7 @@ import unittest
 
 from tests.e2e import wire
 from tests.e2e.chat import DIALECTS, ask, user
-from tests.e2e.harness import Case, as_bytes, post_fields
+from tests.e2e.harness import DEADLINE_S, Case, as_bytes, post_fields
 
 COUNT = "/v1/messages/count_tokens?beta=true"
 
@@ -38,7 +38,7 @@ class UserCases(Case):
 
         def count():
             with wire.Conn(proxy.address) as c:
-                start.wait(5)
+                start.wait(DEADLINE_S)
                 c.request("POST", COUNT, post_fields(), body)
                 counts.append(c.response().json()["input_tokens"])
 
