@@ -245,6 +245,15 @@ class Background(Directory):
         self.assert_run(["start"], DONE, r"runs with pid \d+")
         return self.pid()
 
+    def wait_gone_later(self, pid):
+        """At the end, until no child of this process, which will be killed,
+        writes below the directory any more."""
+        with open("/proc/%d/task/%d/children" % (pid, pid),
+                  encoding="ascii") as f:
+            children = [int(p) for p in f.read().split()]
+        self.addCleanup(wait_until, lambda: all(map(is_gone, children)),
+                        "the end of the children")
+
 
 class Service(Background):
     def test_start_status_stop(self):
@@ -292,6 +301,7 @@ class Service(Background):
 
     def test_stale_pid_file(self):
         pid = self.start()
+        self.wait_gone_later(pid)
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: is_gone(pid), "the end of the service")
         # Children of a killed master leave by themselves.
@@ -364,6 +374,7 @@ class Service(Background):
     def test_stop_kills_what_does_not_end(self):
         self.write(stop_timeout_s="0")
         pid = self.start()
+        self.wait_gone_later(pid)
         os.kill(pid, signal.SIGSTOP)
         begin = time.monotonic()
         self.assert_run(["stop"], DONE, err="killing it")
