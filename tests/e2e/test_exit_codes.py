@@ -2,7 +2,9 @@
 """Every exit code of the table: how it comes about, and the one line that says
 why. And what an operator is told who has just started the program."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -21,10 +23,12 @@ LEVEL_ERR = re.compile(r"^\S+Z err \w+\[\d+\]: ", re.M)
 
 
 def free_port():
-    """Of this moment; another program may take it."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Of this moment, and none that the system gives to who asks for any."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("", port))
+            return port
 
 
 def free_address():
