@@ -21,6 +21,7 @@ from tests.e2e import wire
 from tests.e2e.chat import DIALECTS, ask, user
 from tests.e2e.harness import (Case, Proxy, Standin, run_program,
                                wait_until)
+from tests.e2e.test_process import is_gone
 
 DIED = r"died|killed by signal|ended|not answer|upstream: the "
 LOST = "glmproxy_records_lost_total{"
@@ -97,6 +98,9 @@ class Flood:
                 conn = None
         if conn is not None:
             conn.close()
+
+    def is_alive(self):
+        return any(t.is_alive() for t in self.threads)
 
     def join(self):
         for t in self.threads:
@@ -215,7 +219,8 @@ class Records(Helpers, Case):
                 b'"user","content":"[[silent]]"}]}')
             wait_until(lambda: proxy.metrics()[
                 "glmproxy_upstream_requests_total"], "a request")
-        wait_until(lambda: proxy.metrics()["glmproxy_cancelled_total"],
+        wait_until(lambda: proxy.metrics()["glmproxy_cancelled_total"]
+                   and proxy.metrics()["glmproxy_records_total"],
                    "the end of a client")
         r = self.row(proxy)
         self.assertEqual((r["status"], r["cancelled"]), (499, 1))
@@ -237,10 +242,13 @@ class Records(Helpers, Case):
         self.assertFalse(self.overview(proxy)["history"]["on"])
         proxy.config["history"] = "true"
         proxy.write_config()
-        old = proxy.children("admin")
+        # Old workers, too, may still serve by the old configuration.
+        old = wait_until(lambda: proxy.children("admin"), "admin")
+        old += proxy.children("worker")
         os.kill(proxy.pid, signal.SIGHUP)
-        wait_until(lambda: not set(old) & set(proxy.children("admin")),
-                   "another generation")
+        wait_until(lambda: not set(old) & set(
+            proxy.children("admin") + proxy.children("worker")),
+            "another generation")
         self.assertEqual(Flood(proxy, most=5).join(), 5)
         self.settled(proxy)
         self.assertEqual(self.sums(proxy), 5)
@@ -533,7 +541,8 @@ class Trouble(Helpers, unittest.TestCase):
         db.close()
         self.assertEqual(lost(self.settled(proxy)), 0)
         self.assertEqual(self.sums(proxy), 40)
-        self.assertTrue(self.overview(proxy)["history"]["written"])
+        wait_until(lambda: self.overview(proxy)["history"]["written"],
+                   "a history that is told to be written")
 
     def test_deleted(self):
         proxy = self.proxy("is gone: a new one is begun")
@@ -707,9 +716,12 @@ class Trouble(Helpers, unittest.TestCase):
             wait_until(lambda: proxy.metrics()[
                 "glmproxy_history_records_read_total"], "a few records")
             os.kill(proxy.pid, signal.SIGSTOP)
-            for pid in proxy.children("admin") + proxy.children("worker"):
+            pids = proxy.children("admin") + proxy.children("worker")
+            for pid in pids:
                 os.kill(pid, signal.SIGKILL)
             proxy.process.kill()
+            # Until then they hold the lock of the history.
+            wait_until(lambda p=pids: all(map(is_gone, p)), "their end")
             flood.ends = True
             flood.join()
             proxy.remove()
@@ -772,7 +784,7 @@ class Trouble(Helpers, unittest.TestCase):
                     and self.sums(proxy) == 20
                     and self.sums(proxy, "hour") == 20
                     and one(self.path, "PRAGMA page_count") < before)
-        wait_until(look, "old rows to go", 30)
+        wait_until(look, "old rows to go", 60)
         self.check_whole(proxy)
 
 
