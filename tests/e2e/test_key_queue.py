@@ -101,7 +101,7 @@ class Queue(Case):
             client, stream = "OA"[i % 2], i % 4 < 2
             for _ in range(3):
                 a = ask(proxy.address, client, DIALECTS[client].body(
-                    user("[[say text=hello head=5 first=2]]"),
+                    user("[[say text=hello head=30 first=2]]"),
                     stream=stream), key="key.one", timeout=60)
                 self.assertEqual((a.status, a.text), (200, "hello"))
 
@@ -109,8 +109,9 @@ class Queue(Case):
         for t in threads:
             t.join()
         self.assertEqual(failures, [])
+        self.in_flight(0)
         got = self.up.stats()
-        self.assertEqual((got["requests"], got["in_flight"]), (120, 0))
+        self.assertEqual(got["requests"], 120)
         self.assertEqual(got["most_in_flight"], 2)
         m = proxy.metrics()
         self.assertEqual(m[QUEUED], 0)
@@ -122,7 +123,7 @@ class Queue(Case):
         def chat(i):
             for _ in range(4):
                 a = ask(proxy.address, "A", DIALECTS["A"].body(
-                    user("[[text head=10]]")), key="key.%d" % (i % 4),
+                    user("[[text head=100]]")), key="key.%d" % (i % 4),
                     timeout=60)
                 self.assertEqual(a.status, 200)
 
@@ -149,7 +150,8 @@ class Queue(Case):
     def test_first_come_first_served(self):
         """In the order of arrival, whichever worker they are at."""
         proxy = self.service()
-        first = self.send(proxy, "say text=first head=1500")
+        # It lasts until all others wait.
+        first = self.send(proxy, "say text=first head=5000")
         self.in_flight(1)
         rest = []
         for i in range(12):
@@ -168,7 +170,7 @@ class Queue(Case):
         for places in (0, 2):
             proxy = self.service(key_queue=places)
             self.up.reset()
-            held = [self.send(proxy, "say text=x head=1000")]
+            held = [self.send(proxy, "say text=x head=4000")]
             self.in_flight(1)
             for i in range(places):
                 held.append(self.send(proxy, "say text=x"))
@@ -207,6 +209,7 @@ class Queue(Case):
         self.assertEqual(self.up.stats()["requests"], 1)
         # It is as if they had not been there.
         held.close()
+        self.in_flight(0)
         self.assertEqual(self.answer(self.send(proxy, "text")).status, 200)
 
     def test_t52_client_leaves(self):
@@ -243,7 +246,7 @@ class Queue(Case):
         proxy = self.service(retries=3, retry_backoff_ms=300)
         self.up.play_next("error code=1302")
         first = self.send(proxy, "say text=one")
-        wait_until(lambda: self.up.stats()["requests"] == 1, "a try")
+        wait_until(lambda: self.up.stats()["requests"] >= 1, "a try")
         self.assertEqual(self.answer(self.send(
             proxy, "say text=two")).text, "two")
         self.assertEqual(self.answer(first).text, "one")
@@ -252,10 +255,10 @@ class Queue(Case):
     def test_signs_of_life(self):
         """Streams that wait get signs of life, then a good answer or the
         refusal as an error of the stream."""
-        proxy = self.service(key_queue_timeout_s=18)
+        proxy = self.service(key_queue_timeout_s=24)
         for key in ("key.good", "key.bad"):
             self.send(proxy, "text head=%d" % (
-                16500 if key == "key.good" else 30000), key=key)
+                20000 if key == "key.good" else 40000), key=key)
         self.in_flight(2)
         begin = time.monotonic()
         waiting = {(c, k): self.send(proxy, "say text=hello", c, key=k)
@@ -265,7 +268,7 @@ class Queue(Case):
         for who, conn in waiting.items():
             heads[who] = conn.read_head()
             self.assertEqual(heads[who].status, 200)
-            self.assertLess(time.monotonic() - begin, HEARTBEAT_S + 2)
+            self.assertLess(time.monotonic() - begin, HEARTBEAT_S + 4)
         for (client, key), conn in waiting.items():
             text = b"".join(conn.pieces(heads[client, key])).decode()
             self.assertTrue(text.startswith(": keep-alive\n\n"), text)
@@ -286,7 +289,7 @@ class Queue(Case):
             "context_overflow_openai": "truncate",
             "context_overflow_anthropic": "truncate"})
         for key in ("key.O", "key.A"):
-            self.send(proxy, "text head=%d" % (1000 * HEARTBEAT_S + 500),
+            self.send(proxy, "text head=%d" % (1000 * HEARTBEAT_S + 4000),
                       key=key)
         self.in_flight(2)
         conns = {}
@@ -371,7 +374,7 @@ class Queue(Case):
         self.assertEqual(failures, [])
         self.in_flight(0)
         self.assertEqual(self.up.stats()["most_in_flight"], limit)
-        self.assertEqual(proxy.metrics()[QUEUED], 0)
+        self.queued(proxy, 0)
         held = [self.send(proxy, "no_head") for _ in range(limit)]
         self.in_flight(limit)
         one_more = self.send(proxy, "text")
@@ -383,7 +386,7 @@ class Queue(Case):
         """Who waits at the old generation is served in its turn; both count
         together."""
         proxy = self.service(2)
-        first = self.send(proxy, "say text=first head=1500")
+        first = self.send(proxy, "say text=first head=4000")
         self.in_flight(1)
         old = [self.send(proxy, "say text=old%d" % i) for i in range(3)]
         self.queued(proxy, 3)
@@ -400,8 +403,8 @@ class Queue(Case):
 
     def test_stop(self):
         """A stop waits for the queue as for what is under way."""
-        proxy = self.service(2)
-        first = self.send(proxy, "say text=x head=800", stream=False)
+        proxy = self.service(2, stop_timeout_s=15)
+        first = self.send(proxy, "say text=x head=3000", stream=False)
         self.in_flight(1)
         rest = [self.send(proxy, "say text=x") for _ in range(3)]
         self.queued(proxy, 3)
@@ -412,15 +415,23 @@ class Queue(Case):
     def test_stopped_worker_is_passed_over(self):
         """The first of the queue is at a worker that hangs: others go on."""
         proxy = self.service(2)
-        conns = [proxy.connect(timeout=60) for _ in range(8)]
-        self.conns += conns
-        owners = wait_until(
-            lambda: (lambda o: o if None not in o and len(set(o)) == 2
-                     else None)(proxy.owners(conns)), "owners")
+        conns = self.conns
+
+        def look():
+            owners = proxy.owners(conns)
+            if None in owners:
+                return None
+            if len(set(owners)) == 2 and owners.count(owners[0]) > 1:
+                return owners
+            # One worker may be quick enough to take all.
+            conns.append(proxy.connect(timeout=60))
+            return None
+
+        owners = wait_until(look, "owners")
         here = [c for c, o in zip(conns, owners) if o == owners[0]]
         there = [c for c, o in zip(conns, owners) if o != owners[0]]
         other = [o for o in owners if o != owners[0]][0]
-        first = self.send(proxy, "say text=x head=500", conn=here[0])
+        first = self.send(proxy, "say text=x head=3000", conn=here[0])
         self.in_flight(1)
         hung = self.send(proxy, "say text=x", conn=there[0])
         self.queued(proxy, 1)
