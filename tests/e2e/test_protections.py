@@ -418,6 +418,9 @@ class Memory(Case):
         first = self.proxy.connect()
         self.addCleanup(first.close)
         first.send(head + b" " * 11000000)
+        # The sockets hold some of it before the worker does.
+        wait_until(lambda: self.proxy.metrics()["glmproxy_buffered_bytes"]
+                   > 8 << 20, "the bytes to be held")
         statuses = []
         for _ in range(3):
             with self.proxy.connect() as conn:
