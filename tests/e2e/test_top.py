@@ -267,7 +267,8 @@ class Pictures(Top):
         self.begin("O", "glm-4.5-air")
         text = t.wait(r"answering +0 ms.*live|live 2 +waiting 0 +queued 0 +"
                       r"answering 2")
-        self.assertRegex(text, r"answering +\S+ ms +[\d.]+ .* glm-4\.6 ")
+        # A busy machine may need more than a second for the first byte.
+        self.assertRegex(text, r"answering +\S+ m?s +[\d.]+ .* glm-4\.6 ")
         self.assertRegex(text, r"glm-4\.5-air .* openai>anthropic")
         self.assertRegex(text, r"anthropic>anthropic")
         self.assertRegex(text, r" ready ")
