@@ -57,11 +57,14 @@ is_drained(const struct master *m)
 static void
 set_drained(struct master *m, bool is)
 {
+	const bool was = is_drained(m);
+
+	/* Whoever waits for the mark may ask /health next. */
+	atomic_store(&m->shm->drained, is ? 1 : 0);
 	if (!pidfile_set_drained(m->pid_fd, is))
 		log_warn("the mark on %s", m->pid_file);
-	if (is_drained(m) == is)
+	if (was == is)
 		return;
-	atomic_store(&m->shm->drained, is ? 1 : 0);
 	log_info(is ? "drained: load balancers are told to send nothing more" :
 		      "not drained any more");
 	notify_status(is ? "drained" : "not drained any more");
