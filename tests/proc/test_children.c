@@ -84,7 +84,8 @@ child_main(const struct link *link)
 		/* At once: the pipe of a worker is closed behind the R. */
 		if (write(link->ready_fd, "RxDU", 4) != 4)
 			check_fail("order", "child.c", 1);
-		(void)link_order(link, LINK_DRAIN);
+		if (!link_order(link, LINK_DRAIN) && errno != EPIPE)
+			check_fail("order", "child.c", 2);
 		serve(link);
 		break;
 	case SERVE:
