@@ -280,9 +280,9 @@ class OwnPort(ProcessCase):
         with wire.Conn(self.proxy.address):
             body = wait_until(
                 lambda: [b for b in [self.proxy.get("/health").json()]
-                         if b["active_connections"] == 2],
-                "both connections")[0]
-        self.assertEqual(body["workers"], 2)
+                         if (b["active_connections"], b["workers"])
+                         == (2, 2)],
+                "both connections, and both workers")[0]
         self.assertEqual(body["active_streams"], 0)
         self.assertGreaterEqual(body["uptime_s"], 0)
         self.assertIn("version", body)
